@@ -1,0 +1,110 @@
+#!/usr/bin/env tsx
+/**
+ * Builds `dist/`: `tsx internal/build/main.ts [PROGRAM...]`, all programs without a name.
+ *
+ *     dist/bin/<program>        one file each, executable
+ *     dist/bin/<program>.cache  V8 code cache of those that have one, when it could be made
+ *     dist/build.json           the build's id, digests, and the Node the worker's cache is for
+ */
+import { access, chmod, mkdir, rename, writeFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { buildIdOf, sha256 } from "./build-id.ts";
+import { assembleProgram, bundleProgram } from "./bundle.ts";
+import { type CodeCacheResult, makeCodeCache } from "./code-cache.ts";
+import { observeImageNode } from "./image-node.ts";
+import { PROGRAMS, type Program } from "./programs.ts";
+
+const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+const bin = join(root, "dist", "bin");
+const { LANEKEEPER_IMAGE, XDG_CACHE_HOME } = process.env;
+const image = LANEKEEPER_IMAGE || "localhost/lane-runtime:local";
+const cacheDir = join(XDG_CACHE_HOME || join(homedir(), ".cache"), "lanekeeper");
+
+async function main(): Promise<void> {
+  const started = Date.now();
+  const programs = await choosePrograms(process.argv.slice(2));
+  const [bundles, imageNode] = await Promise.all([bundleAll(programs), observeImageNode(image)]);
+
+  // The lanes' programs have an id of their own, so that a change of the host's does not make lanes drift.
+  const ids = { host: buildIdOf(bundles), lane: buildIdOf(pick(bundles, programs, "lane")) };
+  await mkdir(bin, { recursive: true });
+  await writeFile(join(root, "dist", "package.json"), '{ "type": "commonjs" }\n');
+  const digests: Record<string, string> = {};
+  for (const program of programs) {
+    const text = await assembleProgram(root, program, bundles.get(program.name) ?? "", ids[program.where]);
+    digests[program.name] = sha256(text);
+    await placeFile(join(bin, program.name), text, 0o755);
+  }
+
+  const caches = await Promise.all(
+    programs.map(async (program) => {
+      if (!program.codeCache) return null;
+      const runBy = program.where === "host" ? ("host" as const) : imageNode;
+      const options = { program: join(bin, program.name), warmUp: program.codeCache.warmUp, cacheDir };
+      const result = await makeCodeCache({ ...options, runBy: runBy ?? "host" });
+      return { program, result };
+    }),
+  );
+  const worker = caches.find((made) => made?.program.name === "lane-worker")?.result;
+  for (const made of caches) if (made) report(made.program, made.result, imageNode !== null);
+
+  const facts = {
+    build: ids.host,
+    programs: digests,
+    worker: { build: ids.lane, sha256: digests["lane-worker"] ?? null },
+    nodeVersionOfCache: worker && worker.kind !== "none" ? worker.node : null,
+  };
+  await placeFile(join(root, "dist", "build.json"), `${JSON.stringify(facts, null, 2)}\n`, 0o644);
+  say(`built ${programs.map(({ name }) => name).join(", ")} as ${ids.host.slice(0, 12)} in ${Date.now() - started} ms`);
+}
+
+async function choosePrograms(names: readonly string[]): Promise<readonly Program[]> {
+  const unknown = names.filter((name) => !PROGRAMS.some((program) => program.name === name));
+  if (unknown.length > 0) fail(`no such program: ${unknown.join(", ")}`);
+  const chosen = PROGRAMS.filter(({ name }) => names.length === 0 || names.includes(name));
+  for (const { name } of chosen) {
+    await access(join(root, "cmd", name, "main.ts")).catch(() => fail(`cmd/${name}/main.ts is missing`));
+  }
+  return chosen;
+}
+
+async function bundleAll(programs: readonly Program[]): Promise<ReadonlyMap<string, string>> {
+  const texts = await Promise.all(programs.map((program) => bundleProgram(root, program)));
+  return new Map(programs.map(({ name }, index) => [name, texts[index] ?? ""]));
+}
+
+function pick(bundles: ReadonlyMap<string, string>, programs: readonly Program[], where: Program["where"]) {
+  return new Map([...bundles].filter(([name]) => programs.some((p) => p.name === name && p.where === where)));
+}
+
+/** Whole or not at all: a lane or a test may be reading it. */
+async function placeFile(path: string, text: string, mode: number): Promise<void> {
+  const draft = `${path}.${process.pid}`;
+  await writeFile(draft, text, { mode });
+  await chmod(draft, mode);
+  await rename(draft, path);
+}
+
+function report(program: Program, result: CodeCacheResult, hasImage: boolean): void {
+  if (result.kind === "none") {
+    say(`no code cache for ${program.name}, it will start a little slower: ${result.reason}`);
+  } else if (program.where === "lane" && !hasImage) {
+    say(`the runtime image is not there: the code cache of ${program.name} is for this machine's Node ${result.node}`);
+  }
+}
+
+function say(text: string): void {
+  process.stderr.write(`[build] ${text}\n`);
+}
+
+function fail(text: string): never {
+  process.stderr.write(`[build] FAILED: ${text}\n`);
+  process.exit(1);
+}
+
+main().catch((caught: unknown) => {
+  // esbuild has printed its own messages; what is left is one line.
+  fail(caught instanceof Error ? (caught.message.split("\n")[0] ?? "") : String(caught));
+});

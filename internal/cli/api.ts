@@ -1,0 +1,160 @@
+import type {
+  AddLane,
+  AddWorkspace,
+  ApiDrift,
+  ApiExecPlan,
+  ApiFeedEntry,
+  ApiHistoryEntry,
+  ApiJob,
+  ApiJobEvent,
+  ApiLane,
+  ApiLaneLogs,
+  ApiPlan,
+  ApiReadiness,
+  ApiShutdown,
+  ApiStatus,
+  ApiWorkspace,
+  PatchLane,
+  PlanIntent,
+  SubmitJob,
+} from "../protocol/index.ts";
+import type { CallInit, Client, Protocol } from "./client.ts";
+import type { SseMessage } from "./sse.ts";
+
+/** A lane as the caller named it: id, name or unique prefix, and the workspace to prefer. */
+export interface LaneRef {
+  readonly ref: string;
+  readonly workspace: string | undefined;
+}
+
+/** Acts on a lane's container; `start` and `ensure` wait until it is ready or failed. */
+export type LaneAct = "ensure" | "start" | "stop" | "restart" | "recreate";
+
+/** The routes of the host API, one method each. All may throw what {@link Client} throws. */
+export interface Api {
+  readyz(opts: Waits): Promise<ApiReadiness>;
+  status(opts?: Waits): Promise<ApiStatus>;
+  shutdown(): Promise<ApiShutdown>;
+  listWorkspaces(): Promise<readonly ApiWorkspace[]>;
+  addWorkspace(body: AddWorkspace): Promise<ApiWorkspace>;
+  removeWorkspace(id: string): Promise<void>;
+  listLanes(): Promise<readonly ApiLane[]>;
+  addLane(body: AddLane): Promise<ApiLane>;
+  planAddLane(body: AddLane): Promise<ApiPlan>;
+  showLane(lane: LaneRef, opts?: Waits): Promise<ApiLane>;
+  patchLane(lane: LaneRef, body: PatchLane): Promise<ApiLane>;
+  removeLane(lane: LaneRef, opts: { readonly force: boolean }): Promise<void>;
+  /** `waitMs`: how long the daemon may wait for the outcome before it answers with the state it has then. */
+  actOnLane(
+    lane: LaneRef,
+    act: LaneAct,
+    opts: Waits & { readonly waitMs?: number | undefined; readonly now?: boolean | undefined },
+  ): Promise<ApiLane>;
+  planLane(lane: LaneRef, intent: PlanIntent): Promise<ApiPlan>;
+  driftOfLane(lane: LaneRef): Promise<ApiDrift>;
+  historyOfLane(lane: LaneRef, limit: number): Promise<readonly ApiHistoryEntry[]>;
+  logsOfLane(lane: LaneRef, lines: number): Promise<ApiLaneLogs>;
+  planExec(lane: LaneRef, body: { readonly tty: boolean; readonly argv: readonly string[] }): Promise<ApiExecPlan>;
+  listJobs(limit: number): Promise<readonly ApiJob[]>;
+  listLaneJobs(lane: LaneRef, limit: number): Promise<readonly ApiJob[]>;
+  submitJob(lane: LaneRef, body: SubmitJob, opts?: Waits): Promise<ApiJob>;
+  showJob(id: string, opts?: Waits): Promise<ApiJob>;
+  cancelJob(id: string, opts?: Waits): Promise<ApiJob>;
+  retryJob(id: string): Promise<ApiJob>;
+  listJobEvents(id: string, opts: { readonly after: number; readonly limit: number }): Promise<readonly ApiJobEvent[]>;
+  /** Events after `after`, until the daemon ends the stream after the last one of an ended job. */
+  followJobEvents(id: string, opts: Waits & { readonly after: number }): AsyncGenerator<ApiJobEvent, void>;
+  listFeed(opts: { readonly after: number; readonly limit: number }): Promise<readonly ApiFeedEntry[]>;
+  /** The installation's feed from now, or after `after`. A `gap` says that entries are gone. */
+  followFeed(opts: Waits & { readonly after: number | undefined }): AsyncGenerator<FeedMessage, void>;
+}
+
+/** One message of the feed. */
+export type FeedMessage = { readonly kind: "entry"; readonly entry: ApiFeedEntry } | { readonly kind: "gap" };
+
+interface Waits {
+  readonly signal?: AbortSignal | undefined;
+  readonly timeoutMs?: number | undefined;
+}
+
+/** The daemon sends a heartbeat every 15 s; three missed ones mean that it hangs. */
+const STREAM_IDLE_MS = 50_000;
+/** What the daemon may take beyond the wait it was asked for. */
+const WAIT_SLACK_MS = 30_000;
+
+/** Words the routes over a client. */
+export function createApi(client: Client, loadProtocol: () => Promise<Protocol>): Api {
+  const at = ({ ref }: LaneRef, rest = "") => `/v1/lanes/${encodeURIComponent(ref)}${rest}`;
+  const job = (id: string, rest = "") => `/v1/jobs/${encodeURIComponent(id)}${rest}`;
+  const post = (body?: unknown): CallInit => ({ method: "POST", body });
+  const prefer = ({ workspace }: LaneRef) => ({ workspace });
+
+  return {
+    readyz: (opts) => client.call("/readyz", (p) => p.readinessSchema, { accept: 503, ...opts }),
+    status: (opts) => client.call("/v1/status", (p) => p.statusSchema, opts),
+    shutdown: () => client.call("/v1/shutdown", (p) => p.shutdownSchema, post()),
+
+    listWorkspaces: () => client.call("/v1/workspaces", (p) => p.workspaceSchema.array()),
+    addWorkspace: (body) => client.call("/v1/workspaces", (p) => p.workspaceSchema, post(body)),
+    removeWorkspace: (id) => client.send(`/v1/workspaces/${encodeURIComponent(id)}`, { method: "DELETE" }),
+
+    listLanes: () => client.call("/v1/lanes", (p) => p.laneSchema.array()),
+    addLane: (body) => client.call("/v1/lanes", (p) => p.laneSchema, post(body)),
+    planAddLane: (body) => client.call("/v1/lanes", (p) => p.planSchema, post({ ...body, dryRun: true })),
+    showLane: (lane, opts) => client.call(at(lane), (p) => p.laneSchema, { query: prefer(lane), ...opts }),
+    patchLane: (lane, body) => client.call(at(lane), (p) => p.laneSchema, { method: "PATCH", query: prefer(lane), body }),
+    removeLane: (lane, { force }) =>
+      client.send(at(lane), {
+        method: "DELETE",
+        query: { ...prefer(lane), force: force ? 1 : undefined },
+        timeoutMs: 2 * WAIT_SLACK_MS,
+      }),
+    actOnLane: (lane, act, { waitMs, now, ...opts }) =>
+      client.call(at(lane, `/${act}`), (p) => p.laneSchema, {
+        ...post(),
+        query: { ...prefer(lane), wait: waitMs, now: now ? 1 : undefined },
+        timeoutMs: (waitMs ?? 120_000) + WAIT_SLACK_MS,
+        ...opts,
+      }),
+    planLane: (lane, intent) =>
+      client.call(at(lane, "/plan"), (p) => p.planSchema, { query: { ...prefer(lane), intent } }),
+    driftOfLane: (lane) => client.call(at(lane, "/drift"), (p) => p.driftSchema, { query: prefer(lane) }),
+    historyOfLane: (lane, limit) =>
+      client.call(at(lane, "/history"), (p) => p.historyEntrySchema.array(), { query: { ...prefer(lane), limit } }),
+    logsOfLane: (lane, lines) =>
+      client.call(at(lane, "/logs"), (p) => p.laneLogsSchema, { query: { ...prefer(lane), lines } }),
+    planExec: (lane, body) =>
+      client.call(at(lane, "/exec-plan"), (p) => p.execPlanSchema, { ...post(body), query: prefer(lane) }),
+
+    listJobs: (limit) => client.call("/v1/jobs", (p) => p.jobSchema.array(), { query: { limit } }),
+    listLaneJobs: (lane, limit) =>
+      client.call(at(lane, "/jobs"), (p) => p.jobSchema.array(), { query: { ...prefer(lane), limit } }),
+    submitJob: (lane, body, opts) =>
+      client.call(at(lane, "/jobs"), (p) => p.jobSchema, { ...post(body), query: prefer(lane), ...opts }),
+    showJob: (id, opts) => client.call(job(id), (p) => p.jobSchema, opts),
+    cancelJob: (id, opts) => client.call(job(id, "/cancel"), (p) => p.jobSchema, { ...post(), ...opts }),
+    retryJob: (id) => client.call(job(id, "/retry"), (p) => p.jobSchema, post()),
+    listJobEvents: (id, query) => client.call(job(id, "/events"), (p) => p.jobEventSchema.array(), { query }),
+    async *followJobEvents(id, { after, ...opts }) {
+      const init = { query: { after, follow: 1 }, idleMs: STREAM_IDLE_MS, ...opts };
+      const { jobEventSchema } = await loadProtocol();
+      for await (const message of client.stream(job(id, "/events"), init)) {
+        yield jobEventSchema.parse(JSON.parse(message.data));
+      }
+    },
+
+    listFeed: ({ after, limit }) =>
+      client.call("/v1/events", (p) => p.feedEntrySchema.array(), { query: { after, limit, follow: 0 } }),
+    async *followFeed({ after, ...opts }) {
+      const { feedEntrySchema } = await loadProtocol();
+      for await (const message of client.stream("/v1/events", { lastId: after, idleMs: STREAM_IDLE_MS, ...opts })) {
+        yield toFeedMessage(message, feedEntrySchema);
+      }
+    },
+  };
+}
+
+function toFeedMessage(message: SseMessage, schema: Protocol["feedEntrySchema"]): FeedMessage {
+  if (message.event === "gap") return { kind: "gap" };
+  return { kind: "entry", entry: schema.parse(JSON.parse(message.data)) };
+}

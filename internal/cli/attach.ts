@@ -1,0 +1,116 @@
+import { AppError, errnoOf } from "../base/index.ts";
+import type { ApiJob, ApiJobEvent } from "../protocol/index.ts";
+import type { Ctx } from "./context.ts";
+import { followJob, throughRestarts } from "./follow-job.ts";
+import type { StopSignal } from "./io.ts";
+import { viewEvent } from "./job-events.ts";
+import { judgeJob } from "./outcome.ts";
+
+const EXIT_TERMINATED = 143;
+
+/**
+ * Streams a job's output to our own until it has ended and resolves with the exit code that stands for it. The first
+ * INT or TERM cancels the job and keeps streaming; the second one leaves. The daemon may restart meanwhile.
+ * `submit` is called once; the signals are ours from before that, so that ^C never leaves an unknown job behind.
+ */
+export async function attach(ctx: Ctx, submit: () => Promise<ApiJob>): Promise<number> {
+  const leave = new AbortController();
+  const state: { job: string | null; asked: StopSignal | null } = { job: null, asked: null };
+  const background: Promise<void>[] = [];
+  const release = ctx.takeSignals((signal) => {
+    if (state.asked !== null) {
+      leave.abort(left(state.job, signal));
+      return;
+    }
+    state.asked = signal;
+    background.push(ctx.note("cancelling the job; once more to leave it alone"));
+    if (state.job !== null) background.push(cancel(ctx, state.job, leave.signal));
+  });
+  try {
+    const submitted = await Promise.race([submit(), aborted(leave.signal)]);
+    state.job = submitted.id;
+    if (state.asked !== null) background.push(cancel(ctx, submitted.id, leave.signal));
+    const ended = await stream(ctx, submitted.id, leave.signal);
+    if (ctx.json) await ctx.printJson(ended, { line: true });
+    return await report(ctx, ended, state.asked);
+  } catch (caught) {
+    // Nobody reads on (`| head`): end the job as a command would end by SIGPIPE.
+    if (errnoOf(caught) === "EPIPE" && state.job !== null) await cancel(ctx, state.job, leave.signal);
+    throw caught;
+  } finally {
+    release();
+    await Promise.all(background);
+  }
+}
+
+/** Prints a job's events as they come; resolves with the job once it has ended. */
+export async function stream(ctx: Ctx, id: string, signal: AbortSignal, after = 0): Promise<ApiJob> {
+  const api = await ctx.api();
+  const events = followJob(api, id, { after, signal, clock: ctx.clock, ...awayHooks(ctx) });
+  for (;;) {
+    const next = await events.next();
+    if (next.done) return next.value;
+    if (ctx.json) await ctx.printJson(next.value, { line: true });
+    else await show(ctx, next.value);
+  }
+}
+
+/** Writes one event: output to where the job wrote it, remarks to stderr. */
+export async function show(ctx: Ctx, event: ApiJobEvent): Promise<void> {
+  const view = viewEvent(event);
+  switch (view.kind) {
+    case "output":
+      await ctx.progress.clear();
+      await (view.stream === "stdout" ? ctx.io.stdout : ctx.io.stderr).write(view.bytes);
+      return;
+    case "note":
+      return ctx.note(view.text);
+    case "waiting":
+      ctx.progress.update(view.text);
+      return;
+    case "going":
+      return ctx.progress.clear();
+    case "nothing":
+      return;
+  }
+}
+
+/** Says once that the daemon is away, and once that it is back. */
+export function awayHooks(ctx: Ctx) {
+  return {
+    onAway: (error: AppError) => ctx.progress.update(`${error.message}; waiting for laned to come back`),
+    onBack: () => ctx.progress.update("attached again"),
+  };
+}
+
+async function report(ctx: Ctx, job: ApiJob, asked: StopSignal | null): Promise<number> {
+  const outcome = judgeJob(job);
+  if (outcome.message !== null) await ctx.note(outcome.message);
+  if (outcome.hint !== null) await ctx.note(`next: ${outcome.hint}`);
+  return job.state === "cancelled" && asked === "SIGTERM" ? EXIT_TERMINATED : outcome.exitCode;
+}
+
+/** Asks for the end of the job, also over a restart of the daemon. A failure shows in the stream, which goes on. */
+async function cancel(ctx: Ctx, id: string, signal: AbortSignal): Promise<void> {
+  try {
+    const api = await ctx.api();
+    await throughRestarts({ signal, clock: ctx.clock, onAway: () => {}, onBack: () => {} }, () => api.cancelJob(id, { signal }));
+  } catch (caught) {
+    if (!signal.aborted) await ctx.note(`the job could not be cancelled: ${caught instanceof Error ? caught.message : "unknown"}`);
+  }
+}
+
+function left(job: string | null, signal: StopSignal): AppError {
+  return new AppError({
+    code: "cancelled",
+    message: job === null ? "left before the job was accepted" : `left job ${job} while it is being cancelled`,
+    hint: job === null ? "see `lane jobs`" : `lane job wait ${job}`,
+    details: { signal },
+  });
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+}

@@ -1,0 +1,187 @@
+import type { Command } from "commander";
+import { AppError, parseDurationMs } from "../../base/index.ts";
+import type { AddLane, PlanIntent } from "../../protocol/index.ts";
+import { type Ctx, renderOptionsOf } from "../context.ts";
+import { findWorkspace, resolveLane, WORKSPACE_OPTION, type WorkspaceOption } from "../lane-ref.ts";
+import { readSettings } from "../read-settings.ts";
+import { renderDrift, renderHistory, renderLane, renderLanes, renderPlan } from "../render-lane.ts";
+import { bringUp, renderReadyLane } from "../bring-up.ts";
+import { collect, type DefineVerb } from "../verb.ts";
+
+interface AddOptions extends WorkspaceOption {
+  readonly from?: string;
+  readonly branch?: string;
+  readonly agent?: string;
+  readonly image?: string;
+  readonly set?: readonly string[];
+  readonly wait?: number;
+  readonly dryRun?: boolean;
+}
+
+const INTENTS: readonly PlanIntent[] = ["ensure", "stop", "restart", "recreate", "remove"];
+const HISTORY_DEFAULT = 50;
+const ENSURE_WAIT_MS = 120_000;
+
+/** `add`, `ls`, `show`, `plan`, `drift`, `history`. */
+export function defineLaneVerbs(program: Command, define: DefineVerb): void {
+  define<AddOptions>(program, {
+    usage: "add <name>",
+    summary: "make a lane: a branch, its worktree and its container, and wait until it is ready",
+    options: [
+      ["-w, --workspace <name>", "in this workspace; the current folder's when left out"],
+      ["--from <ref>", "start the branch here instead of at the repository's HEAD"],
+      ["--branch <name>", "use this branch instead of one of the lane's name"],
+      ["--agent <name>", "the agent that prompts go to"],
+      ["--image <ref>", "another image than the runtime image"],
+      ["--set <key=value>", "a setting, as in `lane set`; may be repeated", collect],
+      ["--wait <duration>", "wait this long for it to be ready; 0s: not at all", parseDurationMs],
+      ["--dry-run", "print what would happen, change nothing"],
+    ],
+    examples: ["lane add fix-login", "lane add review --branch pr-12 --from origin/pr-12", "lane add big --set limits.memory=8g"],
+    exits: ["3  no such workspace", "5  a lane of that name exists", "7  it was not ready in time", "125  the engine cannot run it"],
+    run: add,
+  });
+  define(program, {
+    usage: "ls",
+    summary: "list the lanes",
+    examples: ["lane ls", "lane ls --json | jq -r '.[].name'"],
+    run: list,
+  });
+  define<WorkspaceOption>(program, {
+    usage: "show [lane]",
+    summary: "everything about a lane",
+    options: [WORKSPACE_OPTION],
+    examples: ["lane show fix-login", "lane show              # the lane of the current folder"],
+    exits: ["3  no such lane"],
+    run: show,
+  });
+  define<WorkspaceOption & { readonly for?: string }>(program, {
+    usage: "plan [lane]",
+    summary: "what would be done to a lane's container, with causes; changes nothing",
+    options: [WORKSPACE_OPTION, ["--for <intent>", `for one of ${INTENTS.join(", ")} (default ensure)`, parseIntent]],
+    examples: ["lane plan fix-login", "lane plan fix-login --for remove"],
+    exits: ["3  no such lane"],
+    run: plan,
+  });
+  define<WorkspaceOption & { readonly exitCode?: boolean }>(program, {
+    usage: "drift [lane]",
+    summary: "what differs between a lane's container and what it should be, field by field",
+    options: [WORKSPACE_OPTION, ["--exit-code", "exit 5 when it has drifted"]],
+    examples: ["lane drift fix-login", "lane drift fix-login --exit-code >/dev/null || lane recreate fix-login"],
+    exits: ["3  no such lane", "5  it has drifted (with --exit-code)"],
+    run: drift,
+  });
+  define<WorkspaceOption & { readonly limit?: number }>(program, {
+    usage: "history [lane]",
+    summary: "what happened to a lane and why, oldest first",
+    options: [WORKSPACE_OPTION, ["-n, --limit <count>", `at most this many entries (default ${HISTORY_DEFAULT})`, parseCount]],
+    examples: ["lane history fix-login", "lane history fix-login -n 200 --json"],
+    exits: ["3  no such lane"],
+    run: history,
+  });
+}
+
+/** A whole number above 0. @throws usage.invalid */
+export function parseCount(text: string): number {
+  const count = Number(text);
+  if (Number.isInteger(count) && count > 0) return count;
+  throw new AppError({ code: "usage.invalid", message: `not a count: ${JSON.stringify(text)}`, hint: "write a whole number above 0" });
+}
+
+function parseIntent(text: string): PlanIntent {
+  const intent = INTENTS.find((one) => one === text);
+  if (intent !== undefined) return intent;
+  throw new AppError({ code: "usage.invalid", message: `no plan for ${JSON.stringify(text)}`, hint: `use one of ${INTENTS.join(", ")}` });
+}
+
+async function add(ctx: Ctx, [name = ""]: readonly string[], opts: AddOptions): Promise<number> {
+  const api = await ctx.api();
+  const workspace = opts.workspace ?? findWorkspace(await api.listWorkspaces(), ctx.io.cwd)?.id;
+  const words = [...(opts.set ?? [])];
+  if (opts.agent !== undefined) words.push(`agent=${opts.agent}`);
+  if (opts.image !== undefined) words.push(`image=${opts.image}`);
+  const { settings, env } = await readSettings(words);
+  const all = Object.keys(env).length === 0 ? settings : { ...settings, env };
+  const body: AddLane = {
+    name,
+    ...(workspace === undefined ? {} : { workspace }),
+    ...(opts.from === undefined ? {} : { from: opts.from }),
+    ...(opts.branch === undefined ? {} : { branch: opts.branch }),
+    ...(Object.keys(all).length === 0 ? {} : { settings: all }),
+  };
+  if (opts.dryRun) {
+    const steps = await api.planAddLane(body);
+    if (ctx.json) await ctx.printJson(steps);
+    else await ctx.print(...renderPlan(steps, ctx.style));
+    return 0;
+  }
+  ctx.progress.update(`making lane ${name}`);
+  const made = await api.addLane(body);
+  const lane = await bringUp(ctx, { ref: made.id, workspace: undefined }, "ensure", opts.wait ?? ENSURE_WAIT_MS);
+  if (ctx.json) await ctx.printJson(lane);
+  else await ctx.print(renderReadyLane(lane), `worktree ${lane.worktree} on branch ${lane.branch}`);
+  return 0;
+}
+
+async function list(ctx: Ctx): Promise<number> {
+  const api = await ctx.api();
+  const lanes = await api.listLanes();
+  if (ctx.json) await ctx.printJson(lanes);
+  else if (lanes.length > 0) await ctx.print(...renderLanes(lanes, await api.listWorkspaces(), renderOptionsOf(ctx)));
+  else await ctx.note("no lanes: `lane add <name>`");
+  return 0;
+}
+
+async function show(ctx: Ctx, [named]: readonly string[], opts: WorkspaceOption): Promise<number> {
+  const lane = await (await ctx.api()).showLane(await resolveLane(ctx, named, opts));
+  if (ctx.json) await ctx.printJson(lane);
+  else await ctx.print(...renderLane(lane, renderOptionsOf(ctx)));
+  return 0;
+}
+
+async function plan(
+  ctx: Ctx,
+  [named]: readonly string[],
+  opts: WorkspaceOption & { readonly for?: string },
+): Promise<number> {
+  await printPlan(ctx, named, opts, parseIntent(opts.for ?? "ensure"));
+  return 0;
+}
+
+/** Prints what an act would do: the answer to `plan` and to every `--dry-run` on a lane. */
+export async function printPlan(
+  ctx: Ctx,
+  named: string | undefined,
+  opts: WorkspaceOption,
+  intent: PlanIntent,
+): Promise<void> {
+  const steps = await (await ctx.api()).planLane(await resolveLane(ctx, named, opts), intent);
+  if (ctx.json) await ctx.printJson(steps);
+  else await ctx.print(...renderPlan(steps, ctx.style));
+}
+
+async function drift(
+  ctx: Ctx,
+  [named]: readonly string[],
+  opts: WorkspaceOption & { readonly exitCode?: boolean },
+): Promise<number> {
+  const api = await ctx.api();
+  const lane = await resolveLane(ctx, named, opts);
+  const found = await api.driftOfLane(lane);
+  if (ctx.json) await ctx.printJson(found);
+  else await ctx.print(...renderDrift(found, named ?? found.lane));
+  return opts.exitCode && found.fields.length > 0 ? 5 : 0;
+}
+
+async function history(
+  ctx: Ctx,
+  [named]: readonly string[],
+  opts: WorkspaceOption & { readonly limit?: number },
+): Promise<number> {
+  const lane = await resolveLane(ctx, named, opts);
+  const entries = await (await ctx.api()).historyOfLane(lane, opts.limit ?? HISTORY_DEFAULT);
+  if (ctx.json) await ctx.printJson(entries);
+  else if (entries.length > 0) await ctx.print(...renderHistory(entries, renderOptionsOf(ctx)));
+  else await ctx.note("nothing has happened yet");
+  return 0;
+}

@@ -1,0 +1,106 @@
+import { AppError, hasCode } from "../base/index.ts";
+import type { ApiStatus } from "../protocol/index.ts";
+import type { Ctx } from "./context.ts";
+import { type DaemonEnd, type DaemonProcess, startDaemon } from "./daemon-process.ts";
+
+/** A daemon that answers, and whether this call started it. */
+export interface EnsuredDaemon {
+  readonly status: ApiStatus;
+  /** `null` when a running one was joined. */
+  readonly started: DaemonProcess | null;
+}
+
+/** The first start migrates the store and probes the engine. */
+const START_BUDGET_MS = 60_000;
+const POLL_MS = 50;
+/** How long a process that ended at once is given for another one to answer in its place. */
+const RIVAL_BUDGET_MS = 3000;
+const LOG_LINES = 20;
+
+/**
+ * Joins the daemon of this installation, or starts one and waits until it is ready.
+ * @throws daemon.other_build, daemon.unreachable with the last log lines when it does not come up, timeout
+ */
+export async function ensureDaemon(ctx: Ctx): Promise<EnsuredDaemon> {
+  const running = await findDaemon(ctx);
+  if (running !== null) return { status: sameBuild(ctx, running), started: null };
+  const { logFile } = await ctx.deps.locate();
+  ctx.progress.update("starting laned");
+  const started = await startDaemon({ laned: ctx.deps.laned, logFile, env: ctx.io.env });
+  const process: { end: DaemonEnd | null } = { end: null };
+  void started.ended.then((end) => {
+    process.end = end;
+  });
+  const startedMs = ctx.clock.monotonicMs();
+  while (process.end === null) {
+    if (await isReady(ctx)) return { status: await statusOf(ctx), started };
+    if (ctx.clock.monotonicMs() - startedMs > START_BUDGET_MS) throw await notReady(started, logFile);
+    await ctx.clock.sleep(POLL_MS, { signal: ctx.signal });
+  }
+  return await joinRival(ctx, started, process.end, logFile);
+}
+
+/** Our process lost a race against another `lane up`, or could not start: the one who answers now decides. */
+async function joinRival(ctx: Ctx, started: DaemonProcess, end: DaemonEnd, logFile: string): Promise<EnsuredDaemon> {
+  const endedMs = ctx.clock.monotonicMs();
+  while (ctx.clock.monotonicMs() - endedMs < RIVAL_BUDGET_MS) {
+    const rival = await findDaemon(ctx);
+    if (rival !== null && (await isReady(ctx))) return { status: sameBuild(ctx, rival), started: null };
+    await ctx.clock.sleep(POLL_MS, { signal: ctx.signal });
+  }
+  throw new AppError({
+    code: end.exitCode === 2 ? "config.invalid" : "daemon.unreachable",
+    message: `laned ended at once (${end.signal ?? `exit code ${end.exitCode}`})`,
+    hint: `mend what its log says: ${logFile}`,
+    details: { "last log lines": await started.readLog(LOG_LINES) },
+  });
+}
+
+/** The status of the daemon that answers; `null` when none does. */
+export async function findDaemon(ctx: Ctx): Promise<ApiStatus | null> {
+  try {
+    return await statusOf(ctx);
+  } catch (caught) {
+    if (hasCode(caught, "daemon.unreachable", "daemon.stopping")) return null;
+    throw caught;
+  }
+}
+
+/** @throws daemon.other_build when the daemon is not of our build */
+export function sameBuild(ctx: Ctx, status: ApiStatus): ApiStatus {
+  const ours = ctx.deps.build.build;
+  if (status.build === ours) return status;
+  throw new AppError({
+    code: "daemon.other_build",
+    message: `laned of another build is running (${status.build}, pid ${status.pid}; this is ${ours})`,
+    hint: "lane down && lane up",
+    details: { theirs: status.build, ours, pid: status.pid },
+  });
+}
+
+async function statusOf(ctx: Ctx): Promise<ApiStatus> {
+  return (await ctx.api()).status();
+}
+
+/** Ready, or as ready as it gets without an engine: then lanes are `unknown`, and `status` says why. */
+async function isReady(ctx: Ctx): Promise<boolean> {
+  try {
+    const { ready, checks } = await (await ctx.api()).readyz({ timeoutMs: 5000 });
+    if (ready) return true;
+    const others = Object.entries(checks).filter(([name]) => name !== "engine");
+    if (others.length === 0 || !others.every(([, good]) => good)) return false;
+    return (await statusOf(ctx)).engine.error !== null;
+  } catch (caught) {
+    if (hasCode(caught, "daemon.unreachable", "daemon.stopping", "daemon.other_build", "timeout")) return false;
+    throw caught;
+  }
+}
+
+async function notReady(started: DaemonProcess, logFile: string): Promise<AppError> {
+  return new AppError({
+    code: "timeout",
+    message: `laned (pid ${started.pid}) is not ready after ${START_BUDGET_MS / 1000} s`,
+    hint: `see \`lane status\` and its log: ${logFile}`,
+    details: { "last log lines": await started.readLog(LOG_LINES) },
+  });
+}

@@ -1,0 +1,42 @@
+import { Buffer } from "node:buffer";
+import type { ApiJobEvent } from "../protocol/index.ts";
+
+/** What an event of a job's log means at a terminal. */
+export type EventView =
+  | { readonly kind: "output"; readonly stream: "stdout" | "stderr"; readonly bytes: string | Uint8Array }
+  /** A remark for the person who waits. */
+  | { readonly kind: "note"; readonly text: string }
+  /** The job waits for something. */
+  | { readonly kind: "waiting"; readonly text: string }
+  /** It goes on; what was waited for is over. */
+  | { readonly kind: "going" }
+  | { readonly kind: "nothing" };
+
+/** Reads an event. Types of a later version mean nothing. */
+export function viewEvent(event: ApiJobEvent): EventView {
+  switch (event.type) {
+    case "output":
+      return viewOutput(event);
+    case "gap":
+      return { kind: "note", text: `[${String(event.bytes)} bytes of output were cut]` };
+    case "cancelling":
+      return { kind: "note", text: `cancelling (${String(event.signal)})` };
+    case "state":
+      return viewState(event);
+    default:
+      return { kind: "nothing" };
+  }
+}
+
+function viewOutput(event: ApiJobEvent): EventView {
+  const stream = event.stream === "stderr" ? "stderr" : "stdout";
+  if (typeof event.text === "string") return { kind: "output", stream, bytes: event.text };
+  if (typeof event.base64 === "string") return { kind: "output", stream, bytes: Buffer.from(event.base64, "base64") };
+  return { kind: "nothing" };
+}
+
+function viewState({ phase, detail }: ApiJobEvent): EventView {
+  const waits = phase === "queued" || phase === "dispatching" || phase === "accepted" || phase === "running";
+  if (!waits) return { kind: "nothing" };
+  return typeof detail === "string" && detail !== "" ? { kind: "waiting", text: `waiting: ${detail}` } : { kind: "going" };
+}

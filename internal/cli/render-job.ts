@@ -1,0 +1,53 @@
+import type { ApiJob } from "../protocol/index.ts";
+import { paintState } from "./render-lane.ts";
+import type { RenderOptions } from "./style.ts";
+import { renderFacts, renderTable } from "./table.ts";
+import { renderAge, renderArgv, toPlain } from "./text.ts";
+
+/** What a job does, in one line. */
+export function renderJobWork(job: ApiJob): string {
+  return job.argv === null ? (job.prompt ?? "") : renderArgv(job.argv);
+}
+
+/** `lane jobs`. */
+export function renderJobs(jobs: readonly ApiJob[], opts: RenderOptions): readonly string[] {
+  return renderTable<ApiJob>(
+    [
+      { header: "job", value: (job) => job.id },
+      { header: "lane", value: (job) => job.laneName, shrink: true },
+      { header: "state", value: (job) => job.state, paint: (cell, job) => paintState(job.state, opts.style)(cell) },
+      { header: "exit", value: (job) => (job.exitCode === null ? (job.signal ?? "-") : String(job.exitCode)) },
+      { header: "created", value: (job) => renderAge(job.createdAt, opts.nowMs) },
+      { header: "work", value: renderJobWork, shrink: true },
+    ],
+    jobs,
+    opts.width,
+  );
+}
+
+/** `lane job show`. */
+export function renderJob(job: ApiJob, opts: RenderOptions): readonly string[] {
+  const paint = paintState(job.state, opts.style);
+  const tail = job.error?.stderrTail?.trimEnd() ?? "";
+  return [
+    ...renderFacts([
+      ["job", job.id],
+      ["lane", job.laneName],
+      ["state", paint(job.state)],
+      ["detail", job.detail],
+      ["work", toPlain(renderJobWork(job))],
+      ["agent", job.agent],
+      ["session", job.session],
+      ["attempt", String(job.attempt)],
+      ["key", job.key],
+      ["priority", job.priority === 0 ? null : String(job.priority)],
+      ["exit", job.exitCode === null ? job.signal : String(job.exitCode)],
+      ["error", job.error === null ? null : `${toPlain(job.error.message)} (${job.error.code})`],
+      ["output", job.truncated ? "cut at the limit" : null],
+      ["created", renderAge(job.createdAt, opts.nowMs)],
+      ["started", job.startedAt === null ? null : renderAge(job.startedAt, opts.nowMs)],
+      ["ended", job.endedAt === null ? null : renderAge(job.endedAt, opts.nowMs)],
+    ]),
+    ...(tail === "" ? [] : ["", "last of stderr:", ...tail.split("\n").map((line) => `  ${toPlain(line)}`)]),
+  ];
+}

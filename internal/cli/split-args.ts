@@ -1,0 +1,16 @@
+/** Verbs whose words after `--` are a command, not arguments of ours. */
+const PASSTHROUGH_VERBS: readonly string[] = ["run", "exec"];
+
+/**
+ * Splits off the command after the first `--` of `run` and `exec`; other verbs keep their words. Has to happen before
+ * commander sees them: it drops the `--`, and with it the difference between a prompt and a command.
+ */
+export function splitArgs(argv: readonly string[]): {
+  readonly own: readonly string[];
+  readonly passthrough: readonly string[] | null;
+} {
+  const at = argv.indexOf("--");
+  const verb = argv.find((word) => !word.startsWith("-"));
+  if (at < 0 || verb === undefined || !PASSTHROUGH_VERBS.includes(verb)) return { own: argv, passthrough: null };
+  return { own: argv.slice(0, at), passthrough: argv.slice(at + 1) };
+}

@@ -1,0 +1,73 @@
+import type { SettingValues } from "./keys.ts";
+import type { AllowedMount } from "./values.ts";
+
+/** Validated settings as programs use them. Times in ms, sizes in bytes, `null` for "not limited" or "find it yourself". */
+export interface Settings {
+  readonly api: { readonly port: number };
+  readonly engine: {
+    readonly address: string | null;
+    readonly runtime: string | null;
+    readonly ulimits: { readonly nofile: number | null; readonly nproc: number | null };
+  };
+  /** Reference of the runtime image for lanes that name none. */
+  readonly image: string;
+  readonly limits: { readonly memoryBytes: number | null; readonly cpus: number | null; readonly pids: number | null };
+  readonly lanes: { readonly concurrency: number };
+  readonly mounts: { readonly allow: readonly AllowedMount[] };
+  readonly log: { readonly level: SettingValues["log.level"] };
+  readonly timeouts: {
+    readonly startupMs: number;
+    readonly stopGraceMs: number;
+    readonly stopDrainMs: number;
+    readonly relistMs: number;
+    readonly pingMs: number;
+    readonly pingAnswerMs: number;
+    readonly hungMs: number;
+    readonly settleMs: number;
+    readonly orphanGraceMs: number;
+    readonly shutdownMs: number;
+  };
+  readonly backoff: {
+    readonly baseMs: number;
+    readonly maxMs: number;
+    readonly windowMs: number;
+    readonly forgetMs: number;
+    readonly failures: number;
+  };
+}
+
+/** The flat values of the table as nested settings. */
+export function toSettings(values: SettingValues): Settings {
+  return {
+    api: { port: values["api.port"] },
+    engine: {
+      address: values["engine.address"],
+      runtime: values["engine.runtime"],
+      ulimits: { nofile: values["engine.ulimits.nofile"], nproc: values["engine.ulimits.nproc"] },
+    },
+    image: values.image,
+    limits: { memoryBytes: values["limits.memory"], cpus: values["limits.cpus"], pids: values["limits.pids"] },
+    lanes: { concurrency: values["lanes.concurrency"] },
+    mounts: { allow: values["mounts.allow"] },
+    log: { level: values["log.level"] },
+    timeouts: {
+      startupMs: values["timeouts.startup"],
+      stopGraceMs: values["timeouts.stopGrace"],
+      stopDrainMs: values["timeouts.stopDrain"],
+      relistMs: values["timeouts.relist"],
+      pingMs: values["timeouts.ping"],
+      pingAnswerMs: values["timeouts.pingAnswer"],
+      hungMs: values["timeouts.hung"],
+      settleMs: values["timeouts.settle"],
+      orphanGraceMs: values["timeouts.orphanGrace"],
+      shutdownMs: values["timeouts.shutdown"],
+    },
+    backoff: {
+      baseMs: values["backoff.base"],
+      maxMs: values["backoff.max"],
+      windowMs: values["backoff.window"],
+      forgetMs: values["backoff.forget"],
+      failures: values["backoff.failures"],
+    },
+  };
+}

@@ -1,0 +1,194 @@
+import { accessSync } from "node:fs";
+import { join } from "node:path";
+import type { Logger } from "pino";
+import { systemClock, systemRandom } from "../base/index.ts";
+import type { Paths, Settings } from "../config/index.ts";
+import { createCommandResolver, createDispatcher, DEFAULT_POLICY, type Dispatcher } from "../dispatch/index.ts";
+import { createBootFolders, createHostView, installWorkerFiles } from "../host/index.ts";
+import { connectEngine, type EngineSettings } from "../podman/index.ts";
+import { DEFAULT_PLAN_LIMITS, DEFAULT_RESTART_POLICY, type InstallFacts } from "../reconcile/index.ts";
+import { openStore, type Store } from "../store/index.ts";
+import {
+  type BootFolders,
+  DEFAULT_LIMITS,
+  type EngineFinder,
+  type HostView,
+  type JobDesk,
+  type LaneStore,
+  Supervisor,
+  type SupervisorLimits,
+} from "../supervisor/index.ts";
+import type { LaneApiRequest, LaneApiResponse } from "../workerlink/index.ts";
+import { readInstallId } from "./install-id.ts";
+import { createWorkerLinks, type DaemonLink } from "./worker-links.ts";
+
+/** OCI runtimes that a trial may use, best first. */
+export const RUNTIMES = ["crun", "runc"] as const;
+
+/** Usual places of the host's CA bundle. */
+const CA_BUNDLES = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem"];
+
+/** What the daemon's core is made from. */
+export interface CoreOptions {
+  readonly settings: Settings;
+  readonly paths: Paths;
+  readonly uid: number;
+  /** `$XDG_RUNTIME_DIR`, where the user's own Podman socket may be. */
+  readonly userRuntimeDir: string | null;
+  readonly timeZone: string;
+  /** `dist/bin`. */
+  readonly builtDir: string;
+  readonly log: Logger;
+  /** A lane's call to the host API, with the lane that its link belongs to. */
+  readonly onLaneCall: (
+    laneId: string,
+    request: LaneApiRequest,
+    opts: { readonly signal: AbortSignal },
+  ) => Promise<LaneApiResponse>;
+}
+
+/** Lanes and jobs, running. */
+export interface Core extends AsyncDisposable {
+  readonly install: string;
+  readonly store: Store;
+  readonly supervisor: Supervisor<DaemonLink>;
+  readonly dispatcher: Dispatcher;
+}
+
+/** Opens the store and starts supervisor and dispatcher. Hold the daemon's lock first. @throws store.*, host.tool_missing */
+export async function startCore(options: CoreOptions): Promise<Core> {
+  const { settings, paths, log } = options;
+  const install = await readInstallId(paths.state.install);
+  const store = openStore({
+    path: paths.state.database,
+    nowMs: () => systemClock.nowMs(),
+    onError: (err) => log.error({ err }, "feed subscriber failed"),
+  });
+  try {
+    const facts = await installFacts(install, options);
+    const links = createWorkerLinks({
+      getAcked: (laneId) => dispatcher.getAcked(laneId),
+      onEvents: (...args) => dispatcher.onEvents(...args),
+      onLaneCall: options.onLaneCall,
+      onLost: (laneId, err) => log.info({ lane: laneId, err }, "link lost"),
+    });
+    const dispatcher = createDispatcher({
+      store,
+      clock: systemClock,
+      log: log.child({ component: "dispatch" }),
+      redact: (text) => text,
+      work: createCommandResolver({ outputCapBytes: DEFAULT_POLICY.outputCapBytes }),
+      policy: DEFAULT_POLICY,
+      // Never from inside the dispatcher's own call.
+      onActivity: (laneId) => setImmediate(() => supervisor.wake(laneId)),
+      dropLink: (laneId, error) => supervisor.dropLink(laneId, error.message),
+    });
+    const supervisor = new Supervisor<DaemonLink>({
+      install: facts.install,
+      defaultImage: settings.image,
+      engine: engineFinder(options),
+      links,
+      store: store.lanes satisfies LaneStore,
+      boot: createBootFolders({
+        bootDir: paths.runtime.boot,
+        secretDir: join(paths.state.dir, "secrets"),
+        workerBuild: facts.workerBuild,
+        canChown: options.uid === 0,
+      }) satisfies BootFolders,
+      host: createHostView({ runtimes: RUNTIMES }) satisfies HostView,
+      desk: dispatcher satisfies JobDesk<DaemonLink>,
+      clock: systemClock,
+      random: systemRandom,
+      log: log.child({ component: "supervisor" }),
+      limits: toLimits(settings),
+    });
+    supervisor.start();
+    return {
+      install,
+      store,
+      supervisor,
+      dispatcher,
+      async [Symbol.asyncDispose]() {
+        await supervisor.close();
+        await dispatcher[Symbol.asyncDispose]();
+        links[Symbol.dispose]();
+        store.close();
+      },
+    };
+  } catch (error) {
+    store.close();
+    throw error;
+  }
+}
+
+async function installFacts(install: string, options: CoreOptions): Promise<{ install: InstallFacts; workerBuild: string }> {
+  const { paths, settings } = options;
+  const worker = await installWorkerFiles({ built: options.builtDir, installed: join(paths.data.dir, "worker") });
+  return {
+    workerBuild: worker.build,
+    install: {
+      install,
+      timeZone: options.timeZone,
+      worker,
+      bootDir: paths.runtime.boot,
+      caBundle: CA_BUNDLES.find(isReadable) ?? null,
+      defaults: settings.limits,
+    },
+  };
+}
+
+function isReadable(path: string): boolean {
+  try {
+    accessSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Where the engine is looked for. */
+export function engineSettings(options: Pick<CoreOptions, "settings" | "paths" | "uid" | "userRuntimeDir">): EngineSettings {
+  const { settings, paths } = options;
+  return {
+    configured: settings.engine.address,
+    uid: options.uid,
+    userRuntimeDir: options.userRuntimeDir,
+    ownSocket: paths.runtime.podmanSocket,
+    ownLog: join(paths.state.logs, "podman.log"),
+    profileFile: join(paths.state.dir, "engine.json"),
+    runtimes: RUNTIMES,
+    forced: { ...(settings.engine.runtime ? { runtime: settings.engine.runtime } : {}), ...settings.engine.ulimits },
+  };
+}
+
+function engineFinder(options: CoreOptions): EngineFinder {
+  const where = engineSettings(options);
+  return { connect: (opts) => connectEngine(where, opts) };
+}
+
+function toLimits(settings: Settings): SupervisorLimits {
+  const { timeouts, backoff } = settings;
+  return {
+    ...DEFAULT_LIMITS,
+    concurrency: settings.lanes.concurrency,
+    startupMs: timeouts.startupMs,
+    ping: { everyMs: timeouts.pingMs, timeoutMs: timeouts.pingAnswerMs, misses: DEFAULT_LIMITS.ping.misses },
+    stopGraceMs: timeouts.stopGraceMs,
+    relistMs: timeouts.relistMs,
+    orphanGraceMs: timeouts.orphanGraceMs,
+    restart: {
+      ...DEFAULT_RESTART_POLICY,
+      baseMs: backoff.baseMs,
+      maxMs: backoff.maxMs,
+      windowMs: backoff.windowMs,
+      maxFailures: backoff.failures,
+      forgetAfterReadyMs: backoff.forgetMs,
+    },
+    plan: {
+      ...DEFAULT_PLAN_LIMITS,
+      hungMs: timeouts.hungMs,
+      stopDrainMs: timeouts.stopDrainMs,
+      settleMs: timeouts.settleMs,
+    },
+  };
+}

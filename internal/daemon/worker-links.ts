@@ -1,0 +1,61 @@
+import { AppError } from "../base/index.ts";
+import type { StartRequest, LaneLink as DispatchLink } from "../dispatch/index.ts";
+import type { WorkerEvent } from "../job/index.ts";
+import type { AttemptReport } from "../protocol/index.ts";
+import type { LaneLink as SupervisedLink, WorkerLinks, WorkerTarget } from "../supervisor/index.ts";
+import { createReadyProber, type LaneApiRequest, type LaneApiResponse, openLink, type WorkerLink } from "../workerlink/index.ts";
+
+/** A link as both the supervisor and the dispatcher need it. */
+export interface DaemonLink extends SupervisedLink, DispatchLink {}
+
+/** Where what comes over the links goes. Bound after the fact: links exist only once all is built. */
+export interface LinkSinks {
+  getAcked(laneId: string): Readonly<Record<string, number>>;
+  onEvents(laneId: string, generation: number, job: string, attempt: number, events: readonly WorkerEvent[]): void;
+  onLaneCall(laneId: string, request: LaneApiRequest, opts: { readonly signal: AbortSignal }): Promise<LaneApiResponse>;
+  onLost(laneId: string, error: AppError): void;
+}
+
+/** Reaches workers over HTTP and WebSocket. The build is not demanded: a worker of another build is drift, not a stranger. */
+export function createWorkerLinks(sinks: LinkSinks): WorkerLinks<DaemonLink> & Disposable {
+  const prober = createReadyProber();
+  return {
+    probe: (target, opts) => prober.probeReady({ ...target, build: null }, opts),
+    open: async (target, opts) => toDaemonLink(await open(target, opts.signal, sinks)),
+    [Symbol.dispose]: () => prober.close(),
+  };
+}
+
+function open(target: WorkerTarget, signal: AbortSignal | undefined, sinks: LinkSinks): Promise<WorkerLink> {
+  const { laneId, generation } = target;
+  return openLink({
+    ...target,
+    build: null,
+    signal,
+    getAcked: () => sinks.getAcked(laneId),
+    on: {
+      events: ({ job, attempt, events }) => sinks.onEvents(laneId, generation, job, attempt, events),
+      heartbeat: () => undefined,
+      apiRequest: (request, opts) => sinks.onLaneCall(laneId, request, opts),
+      closed: ({ error }) => {
+        if (error instanceof AppError) sinks.onLost(laneId, error);
+      },
+    },
+  });
+}
+
+function toDaemonLink(link: WorkerLink): DaemonLink {
+  return {
+    laneId: link.laneId,
+    generation: link.generation,
+    pid: link.pid,
+    spool: link.spool,
+    attempts: link.attempts,
+    closed: link.closed,
+    start: (r: StartRequest, opts): Promise<AttemptReport> => link.start(r.job, r.attempt, r.bodyHash, r.work, opts),
+    cancel: ({ job, attempt }, opts) => link.cancel(job, attempt, opts),
+    ack: link.ack,
+    ping: link.ping,
+    close: link.close,
+  };
+}

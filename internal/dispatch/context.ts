@@ -1,0 +1,36 @@
+import type { Logger } from "pino";
+import type { AppError, Clock, TaskGroup } from "../base/index.ts";
+import type { JobWriter } from "./job-writer.ts";
+import type { LaneSlots } from "./lane-slot.ts";
+import type { DispatchPolicy } from "./policy.ts";
+import type { DispatchStore, WorkResolver } from "./ports.ts";
+import type { Redact } from "./redact-events.ts";
+
+/** What {@link import("./dispatcher.ts").createDispatcher} is made from. */
+export interface DispatcherDeps {
+  readonly store: DispatchStore;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Takes every secret the daemon knows out of a text. */
+  readonly redact: Redact;
+  readonly work: WorkResolver;
+  readonly policy: DispatchPolicy;
+  /** `busy` or `queued` of the lane may have changed. Must not call back into the dispatcher synchronously. */
+  readonly onActivity: (laneId: string) => void;
+  /**
+   * The lane's link cannot go on (a defect of the worker, no answer, or nothing can be stored): close it and open
+   * another one. May be called when it has gone already.
+   */
+  readonly dropLink: (laneId: string, error: AppError) => void;
+}
+
+/** What the parts of the dispatcher share. */
+export interface DispatchContext extends DispatcherDeps {
+  readonly writer: JobWriter;
+  readonly slots: LaneSlots;
+  readonly tasks: TaskGroup;
+  /** Starts the lane's next job if it may; never throws. */
+  readonly pump: (laneId: string) => void;
+  /** Stores what has come in; never throws. */
+  readonly flush: () => void;
+}

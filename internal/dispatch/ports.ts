@@ -1,0 +1,105 @@
+import type { HostEventBody, Job, JobLogEvent, JobSpec, TerminalState, WorkerEvent } from "../job/index.ts";
+import type { AttemptReport, StartWork } from "../protocol/index.ts";
+
+/** Options of every call that can wait. */
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** One attempt, as it is sent to a worker. */
+export interface StartRequest {
+  readonly job: string;
+  readonly attempt: number;
+  readonly generation: number;
+  readonly bodyHash: string;
+  readonly work: StartWork;
+}
+
+/**
+ * A lane's open, authenticated link. `start` and `cancel` resolve with what the worker then knows of the attempt; they
+ * reject with worker.refused (`details.code` and `details.message` are the worker's words) when it says no, and with
+ * anything else when no answer came: then the outcome is open until the next link. Both may be repeated.
+ */
+export interface LaneLink {
+  readonly laneId: string;
+  readonly generation: number;
+  /** Id of the spool on the lane's volume. */
+  readonly spool: string;
+  /** What the worker knew when the link was opened. */
+  readonly attempts: readonly AttemptReport[];
+  start(request: StartRequest, opts: CallOptions): Promise<AttemptReport>;
+  cancel(target: { readonly job: string; readonly attempt: number }, opts: CallOptions): Promise<AttemptReport>;
+  /** Everything up to `seq` is on the host's disk. Never waits; a closed link ignores it. */
+  ack(job: string, attempt: number, seq: number): void;
+}
+
+/** One try, as it is on record. */
+export interface AttemptRecord {
+  readonly attempt: number;
+  /** The last of the worker's event numbers on record, 0 for none. */
+  readonly lastSeq: number;
+  /** The worker's `finished` is on record: nothing may follow. */
+  readonly finished: boolean;
+}
+
+/** Jobs on record. All calls are synchronous and durable when they return; `store.*` errors otherwise. */
+export interface JobRecords {
+  /** @throws lane.not_found */
+  insert(job: Job): void;
+  save(job: Job): void;
+  find(id: string): Job | null;
+  findByKey(laneId: string, key: string): Job | null;
+  findByPrefix(prefix: string, limit: number): readonly Job[];
+  /** Newest first. */
+  list(opts: {
+    readonly laneId?: string | undefined;
+    readonly before?: string | undefined;
+    readonly limit: number;
+  }): readonly Job[];
+  /** Highest priority, then first in. */
+  nextQueued(laneId: string): Job | null;
+  listQueued(laneId: string): readonly Job[];
+  countQueued(laneId: string): number;
+  listActive(laneId: string | null): readonly Job[];
+  hasActive(laneId: string): boolean;
+  hasLane(laneId: string): boolean;
+  putAttempt(job: string, attempt: number, generation: number, atMs: number): void;
+  endAttempt(job: string, attempt: number, outcome: TerminalState, atMs: number): void;
+  findAttempt(job: string, attempt: number): AttemptRecord | null;
+  listAcked(
+    laneId: string,
+    limit: number,
+  ): readonly { readonly job: string; readonly attempt: number; readonly lastSeq: number }[];
+  findSpool(laneId: string): string | null;
+  saveSpool(laneId: string, spool: string, atMs: number): void;
+  /** The events must follow on the last one on record. */
+  appendWorkerEvents(job: string, attempt: number, events: readonly WorkerEvent[]): void;
+  appendHostEvent(job: string, attempt: number, atMs: number, body: HostEventBody): void;
+  readEvents(job: string, opts: { readonly after: number; readonly limit: number }): readonly JobLogEvent[];
+}
+
+/** The store as dispatch needs it. */
+export interface DispatchStore {
+  /** All of `fn`'s changes or none. Inner calls join the outer one. */
+  transaction<T>(fn: () => T): T;
+  readonly jobs: JobRecords;
+  readonly feed: {
+    append(entry: {
+      readonly atMs: number;
+      readonly type: string;
+      readonly lane: string | null;
+      readonly job: string | null;
+      readonly data: Readonly<Record<string, unknown>>;
+    }): unknown;
+  };
+}
+
+/**
+ * Turns a job into what the worker executes. Agents add themselves here, and nowhere else in dispatch.
+ */
+export interface WorkResolver {
+  /** Called before a job is taken. @throws usage.invalid for work that cannot be done here */
+  check(spec: JobSpec): void;
+  /** Called for each sending of an attempt; may be repeated. A rejection fails the attempt as `start_failed`. */
+  resolve(job: Job, opts: CallOptions): Promise<StartWork>;
+}

@@ -1,0 +1,16 @@
+export type { HostEventBody, JobLogEvent, OutputChunk, WorkerEvent, WorkerEventBody, WorkerOutcome } from "./events.ts";
+export type { Job, JobSpec, JobWork, RetryPolicy } from "./job-spec.ts";
+export {
+  type ActiveState,
+  isActive,
+  isTerminal,
+  JOB_PHASES,
+  type JobError,
+  type JobEvent,
+  type JobEventType,
+  type JobPhase,
+  type JobResult,
+  type JobState,
+  type TerminalState,
+  transition,
+} from "./job-state.ts";

@@ -1,0 +1,63 @@
+export {
+  INSTALL_LABEL,
+  LABEL_PREFIX,
+  type LaneLabels,
+  parseLabels,
+  parseOwner,
+  toLabels,
+  toResourceLabels,
+} from "./labels.ts";
+export {
+  DEFAULT_SETTINGS,
+  type Desired,
+  type DriftPolicy,
+  type Lane,
+  type LaneHistoryEntry,
+  type LaneSettings,
+  type Workspace,
+} from "./lane.ts";
+export {
+  type AgentSpec,
+  type BinarySpec,
+  type DriftField,
+  LANE_SPEC_SCHEMA,
+  type LaneSpec,
+  type LimitsSpec,
+  type MountSpec,
+  type NetworkSpec,
+  type PublishedPort,
+  type SecuritySpec,
+  SPEC_PARTS,
+  type SpecPart,
+  type WorkerSpec,
+} from "./lane-spec.ts";
+export {
+  containerOf,
+  generationOf,
+  LANE_PHASES,
+  type LaneCause,
+  type LaneEvent,
+  type LaneEventType,
+  type LanePhase,
+  type LaneState,
+  toCause,
+  transition,
+} from "./lane-state.ts";
+export {
+  IN_LANE,
+  LANE_NAME_MAX,
+  laneIdOf,
+  parseLaneName,
+  RELAY_PORT,
+  resourceNames,
+  WORKER_PORT,
+  WORKER_UID,
+} from "./names.ts";
+export type {
+  ContainerStatus,
+  ContainerSummary,
+  EngineEvent,
+  ObservedContainer,
+  ObservedMount,
+  ObservedPort,
+} from "./observed.ts";

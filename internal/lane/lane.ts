@@ -1,0 +1,65 @@
+/** What a person wants of a lane. `gone`: being removed for good. */
+export type Desired = "up" | "stopped" | "gone";
+
+/** When a drifted lane is recreated. */
+export type DriftPolicy = "when-idle" | "now" | "hold";
+
+/** The settings of a lane that `lane set` changes. */
+export interface LaneSettings {
+  /** Image reference; `null` for the installation's runtime image. */
+  readonly image: string | null;
+  readonly agent: string | null;
+  readonly drift: DriftPolicy;
+  readonly memoryBytes: number | null;
+  readonly cpus: number | null;
+  readonly pids: number | null;
+  /** Additional variables of the container; not secrets. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** A lane's settings when nothing was said. */
+export const DEFAULT_SETTINGS: LaneSettings = {
+  image: null,
+  agent: null,
+  drift: "when-idle",
+  memoryBytes: null,
+  cpus: null,
+  pids: null,
+  env: {},
+};
+
+/** A git repository registered with the supervisor. */
+export interface Workspace {
+  readonly id: string;
+  readonly name: string;
+  /** Absolute path of the repository's main work tree. */
+  readonly path: string;
+  readonly createdAtMs: number;
+}
+
+/** A lane as it is on record. Everything else about it is observed. */
+export interface Lane {
+  readonly id: string;
+  readonly name: string;
+  readonly workspaceId: string;
+  readonly branch: string;
+  /** Absolute path on the host. */
+  readonly worktree: string;
+  readonly desired: Desired;
+  readonly settings: LaneSettings;
+  /** The last generation ever given out; the next container gets one more. */
+  readonly generation: number;
+  readonly createdAtMs: number;
+}
+
+/** One line of a lane's history: state changes and acts, with cause. */
+export interface LaneHistoryEntry {
+  readonly seq: number;
+  readonly atMs: number;
+  readonly generation: number | null;
+  /** Name of the event, or of an act as `drift:held`. */
+  readonly event: string;
+  readonly from: string | null;
+  readonly to: string | null;
+  readonly cause: { readonly code: string; readonly message: string } | null;
+}

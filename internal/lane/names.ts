@@ -1,0 +1,71 @@
+import { createHash } from "node:crypto";
+import { AppError } from "../base/index.ts";
+
+/** Longest name a person may give a lane: it is also a branch, a folder and a part of a container's name. */
+export const LANE_NAME_MAX = 60;
+
+const LANE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
+
+/**
+ * Checks a lane's name: letters, digits, `.`, `_`, `-`, starting with a letter or digit, at most
+ * {@link LANE_NAME_MAX} characters, no `..`, not ending in `.` or `.lock` (git refuses those as branches).
+ * @throws lane.invalid_name
+ */
+export function parseLaneName(name: string): string {
+  const reason = whyInvalid(name);
+  if (reason === null) return name;
+  throw new AppError({
+    code: "lane.invalid_name",
+    message: `not a lane name: ${JSON.stringify(name.length > 80 ? `${name.slice(0, 77)}...` : name)} ${reason}`,
+    hint: `use letters, digits, ".", "_" and "-", starting with a letter or digit, at most ${LANE_NAME_MAX} characters`,
+  });
+}
+
+function whyInvalid(name: string): string | null {
+  if (name.length === 0) return "is empty";
+  if (name.length > LANE_NAME_MAX) return `is ${name.length} characters long`;
+  if (!LANE_NAME.test(name)) return "has a character that is not allowed";
+  if (name.includes("..")) return 'contains ".."';
+  if (name.endsWith(".") || name.endsWith(".lock")) return 'ends in "." or ".lock"';
+  return null;
+}
+
+/** The id of a lane: a slug of its name and a digest of workspace and name, so that equal names stay apart. */
+export function laneIdOf(workspaceId: string, name: string): string {
+  const slug = name
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .replace(/^-+|-+$/g, "")
+    .slice(0, 24);
+  const digest = createHash("sha256").update(`${workspaceId}\0${name}`).digest("hex").slice(0, 10);
+  return `${slug || "lane"}-${digest}`;
+}
+
+/** Names of what Podman holds for a lane. */
+export function resourceNames(install: string, laneId: string) {
+  const container = `lane-${install}-${laneId}`;
+  return { container, network: container, volume: `${container}-state` } as const;
+}
+
+/** Fixed places inside every lane's container. */
+export const IN_LANE = {
+  workspace: "/workspace",
+  state: "/lane/state",
+  boot: "/run/lane",
+  worker: "/usr/local/bin/lane-worker",
+  inbox: "/usr/local/bin/inbox",
+  workerCache: "/usr/local/lib/lanekeeper/lane-worker.cache",
+  agents: "/opt/agents",
+  /** The agent's home, on the lane's volume so that sessions outlive the container. */
+  home: "/lane/state/home",
+  caBundle: "/etc/ssl/certs/ca-certificates.crt",
+} as const;
+
+/** The port the worker listens on inside the container; published on loopback. */
+export const WORKER_PORT = 31417;
+
+/** The worker's relay to the host API, on the container's own loopback, never published. */
+export const RELAY_PORT = 31418;
+
+/** The worker's own uid and gid inside every container: no account of the image or the host has it. */
+export const WORKER_UID = 31417;

@@ -1,0 +1,21 @@
+export {
+  connectEngine,
+  type EngineSettings,
+  type PodmanConnection,
+  readProfile,
+  type StoredProfile,
+} from "./connect-engine.ts";
+export {
+  type HardLimits,
+  limitCandidates,
+  type ProfileTry,
+  parseHardLimits,
+  type RuntimeProfile,
+  readHardLimits,
+  type TrialService,
+  tryProfiles,
+} from "./engine-profile.ts";
+export { type FoundService, findService, type ServiceSearch, stopOwnService } from "./find-service.ts";
+export { parseInspect, parseList } from "./parse-inspect.ts";
+export { type CallOptions, createPodmanRuntime, type PodmanFacts, type PodmanRuntime } from "./podman-runtime.ts";
+export { toCreateBody } from "./to-create-body.ts";

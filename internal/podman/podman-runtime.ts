@@ -1,0 +1,381 @@
+import { z } from "zod";
+import { AppError, hasCode } from "../base/index.ts";
+import { type EngineEvent, INSTALL_LABEL, type LaneSpec, parseOwner } from "../lane/index.ts";
+import {
+  createLibpodClient,
+  type LibpodAnswer,
+  type LibpodClient,
+  type LibpodRequest,
+  statusError,
+} from "./http-client.ts";
+import { parseInspect, parseJson, parseList } from "./parse-inspect.ts";
+import { toCreateBody } from "./to-create-body.ts";
+import { parseEvents } from "./watch-events.ts";
+
+/** How long each kind of call may take, ms (guarantees page, section 2). */
+const DEADLINE_MS = { query: 10_000, create: 60_000, start: 30_000, stopBeyondGrace: 15_000, remove: 30_000 } as const;
+
+/** Options of every call that can wait. */
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What the engine is. */
+export interface PodmanFacts {
+  readonly version: string;
+  readonly rootless: boolean;
+  readonly selinux: boolean;
+  readonly cgroups: string;
+  readonly limitsEffective: boolean;
+  readonly networkBackend: string;
+  readonly address: string;
+}
+
+const infoSchema = z.object({
+  host: z.object({
+    cgroupVersion: z.string().default("v1"),
+    networkBackend: z.string().default("unknown"),
+    security: z.object({ rootless: z.boolean().default(false), selinuxEnabled: z.boolean().default(false) }),
+  }),
+  version: z.object({ Version: z.string() }),
+});
+
+const createdSchema = z.object({ Id: z.string() });
+const imageSchema = z.object({ Id: z.string() });
+const labelled = { labels: z.record(z.string(), z.string()).nullish() };
+const networksSchema = z.array(z.object({ name: z.string(), ...labelled }));
+const volumesSchema = z
+  .array(z.object({ Name: z.string(), Labels: z.record(z.string(), z.string()).nullish() }))
+  .nullable();
+
+/** A container engine behind the libpod API. Matches the ports of its consumers structurally. */
+export type PodmanRuntime = ReturnType<typeof createPodmanRuntime>;
+
+/** @param address `unix:///path/to/podman.sock` */
+export function createPodmanRuntime(settings: { readonly address: string }) {
+  const { address } = settings;
+  const client = createLibpodClient(address.replace(/^unix:\/\//, ""), address);
+  const call = async (ok: readonly number[], request: LibpodRequest): Promise<LibpodAnswer> => {
+    const answer = await client.request(request);
+    if (!ok.includes(answer.status)) throw statusError(request.act, answer.status, answer.text);
+    return answer;
+  };
+  const query = (act: string, path: string, opts: CallOptions, ok: readonly number[] = [200]) =>
+    call(ok, { method: "GET", path, act, deadlineMs: DEADLINE_MS.query, signal: opts.signal });
+  const post = (
+    act: string,
+    path: string,
+    deadlineMs: number,
+    opts: CallOptions,
+    ok: readonly number[],
+    body?: unknown,
+  ) =>
+    call(ok, { method: "POST", path, act, deadlineMs, signal: opts.signal, ...(body === undefined ? {} : { body }) });
+  const drop = (act: string, path: string, opts: CallOptions) =>
+    call([200, 204, 404], { method: "DELETE", path, act, deadlineMs: DEADLINE_MS.remove, signal: opts.signal });
+
+  return {
+    address,
+
+    /** Throws engine.unavailable unless the service answers. */
+    async ping(opts: CallOptions): Promise<void> {
+      await query("ping", "/_ping", opts);
+    },
+
+    async facts(opts: CallOptions): Promise<PodmanFacts> {
+      const info = parseJson(infoSchema, (await query("engine facts", "/info", opts)).text, "info");
+      const { rootless, selinuxEnabled } = info.host.security;
+      return {
+        version: info.version.Version,
+        rootless,
+        selinux: selinuxEnabled,
+        cgroups: info.host.cgroupVersion,
+        limitsEffective: !rootless || info.host.cgroupVersion === "v2",
+        networkBackend: info.host.networkBackend,
+        address,
+      };
+    },
+
+    async listContainers(opts: CallOptions & { readonly install: string }) {
+      const filters = filterOf({ label: [`${INSTALL_LABEL}=${opts.install}`] });
+      return parseList((await query("list containers", `/containers/json?all=true&filters=${filters}`, opts)).text);
+    },
+
+    async inspectContainer(idOrName: string, opts: CallOptions) {
+      const path = `/containers/${encodeURIComponent(idOrName)}/json`;
+      const answer = await query(`inspect container ${idOrName}`, path, opts, [200, 404]);
+      return answer.status === 404 ? null : parseInspect(answer.text);
+    },
+
+    async createContainer(
+      create: { readonly name: string; readonly labels: Readonly<Record<string, string>>; readonly spec: LaneSpec },
+      opts: CallOptions,
+    ): Promise<{ readonly id: string }> {
+      const act = `create container ${create.name}`;
+      const answer = await client.request({
+        method: "POST",
+        path: "/containers/create",
+        body: toCreateBody(create),
+        act,
+        deadlineMs: DEADLINE_MS.create,
+        signal: opts.signal,
+      });
+      if (answer.status === 201) return { id: parseJson(createdSchema, answer.text, act).Id };
+      throw await createError(act, answer, create.name, create.spec, opts);
+    },
+
+    /** Creates from a raw libpod body: trials and tests. */
+    async createRaw(body: Readonly<Record<string, unknown>>, opts: CallOptions): Promise<{ readonly id: string }> {
+      const act = `create container ${String(body.name)}`;
+      return {
+        id: parseJson(
+          createdSchema,
+          (await post(act, "/containers/create", DEADLINE_MS.create, opts, [201], body)).text,
+          act,
+        ).Id,
+      };
+    },
+
+    async startContainer(id: string, opts: CallOptions): Promise<void> {
+      const act = `start container ${id.slice(0, 12)}`;
+      try {
+        // 304: it runs already.
+        await post(act, `/containers/${id}/start`, DEADLINE_MS.start, opts, [204, 304]);
+      } catch (error) {
+        throw toStartError(error);
+      }
+    },
+
+    async stopContainer(id: string, opts: CallOptions & { readonly graceMs: number }): Promise<void> {
+      const seconds = Math.ceil(opts.graceMs / 1000);
+      const path = `/containers/${id}/stop?timeout=${seconds}`;
+      await post(
+        `stop container ${id.slice(0, 12)}`,
+        path,
+        opts.graceMs + DEADLINE_MS.stopBeyondGrace,
+        opts,
+        [204, 304, 404],
+      );
+    },
+
+    async killContainer(id: string, opts: CallOptions & { readonly killSignal: string }): Promise<void> {
+      await post(
+        `kill container ${id.slice(0, 12)}`,
+        `/containers/${id}/kill?signal=${opts.killSignal}`,
+        DEADLINE_MS.start,
+        opts,
+        [204, 409, 404],
+      );
+    },
+
+    async removeContainer(id: string, opts: CallOptions): Promise<void> {
+      await drop(`remove container ${id.slice(0, 12)}`, `/containers/${id}?force=true&timeout=0&v=false`, opts);
+    },
+
+    async pauseContainer(id: string, opts: CallOptions): Promise<void> {
+      await post(`pause container ${id.slice(0, 12)}`, `/containers/${id}/pause`, DEADLINE_MS.start, opts, [204]);
+    },
+
+    async unpauseContainer(id: string, opts: CallOptions): Promise<void> {
+      await post(`unpause container ${id.slice(0, 12)}`, `/containers/${id}/unpause`, DEADLINE_MS.start, opts, [204]);
+    },
+
+    /** Waits until the container has ended; its exit code. */
+    async waitContainer(id: string, opts: CallOptions & { readonly deadlineMs: number }): Promise<number> {
+      const answer = await post(
+        `wait for container ${id.slice(0, 12)}`,
+        `/containers/${id}/wait?condition=exited&condition=stopped&interval=20ms`,
+        opts.deadlineMs,
+        opts,
+        [200],
+      );
+      return Number.parseInt(answer.text, 10);
+    },
+
+    async containerLogs(id: string, opts: CallOptions & { readonly lines: number }): Promise<readonly string[]> {
+      const path = `/containers/${id}/logs?stdout=true&stderr=true&follow=false&tail=${opts.lines}`;
+      const act = `logs of container ${id.slice(0, 12)}`;
+      try {
+        const chunks: Buffer[] = [];
+        for await (const chunk of await client.stream({ method: "GET", path, act, signal: opts.signal }))
+          chunks.push(chunk);
+        return demultiplex(Buffer.concat(chunks)).split("\n").filter(Boolean).slice(-opts.lines);
+      } catch (error) {
+        if (hasCode(error, "engine.not_found")) return [];
+        throw error;
+      }
+    },
+
+    async ensureNetwork(
+      network: { readonly name: string; readonly isolate: boolean; readonly labels: Readonly<Record<string, string>> },
+      opts: CallOptions,
+    ): Promise<void> {
+      const body = {
+        name: network.name,
+        driver: "bridge",
+        dns_enabled: false,
+        internal: false,
+        labels: network.labels,
+        ...(network.isolate ? { options: { isolate: "true" } } : {}),
+      };
+      // 409: it is there.
+      await post(`create network ${network.name}`, "/networks/create", DEADLINE_MS.start, opts, [200, 201, 409], body);
+    },
+
+    async removeNetwork(name: string, opts: CallOptions): Promise<void> {
+      await drop(`remove network ${name}`, `/networks/${encodeURIComponent(name)}?force=false`, opts);
+    },
+
+    async listNetworks(opts: CallOptions & { readonly install: string }) {
+      const filters = filterOf({ label: [`${INSTALL_LABEL}=${opts.install}`] });
+      const { text } = await query("list networks", `/networks/json?filters=${filters}`, opts);
+      return parseJson(networksSchema, text, "networks").map((n) => ({
+        name: n.name,
+        lane: parseOwner(n.labels ?? {})?.lane ?? null,
+      }));
+    },
+
+    async ensureVolume(
+      volume: { readonly name: string; readonly labels: Readonly<Record<string, string>> },
+      opts: CallOptions,
+    ): Promise<void> {
+      // Podman answers an existing name with 500: existence is asked for instead of read from that text.
+      const there = await query(
+        `volume ${volume.name}`,
+        `/volumes/${encodeURIComponent(volume.name)}/exists`,
+        opts,
+        [204, 404],
+      );
+      if (there.status === 204) return;
+      await post(`create volume ${volume.name}`, "/volumes/create", DEADLINE_MS.start, opts, [201], {
+        Name: volume.name,
+        Label: volume.labels,
+      });
+    },
+
+    async removeVolume(name: string, opts: CallOptions): Promise<void> {
+      await drop(`remove volume ${name}`, `/volumes/${encodeURIComponent(name)}?force=true`, opts);
+    },
+
+    async listVolumes(opts: CallOptions & { readonly install: string }) {
+      const filters = filterOf({ label: [`${INSTALL_LABEL}=${opts.install}`] });
+      const { text } = await query("list volumes", `/volumes/json?filters=${filters}`, opts);
+      return (parseJson(volumesSchema, text, "volumes") ?? []).map((v) => ({
+        name: v.Name,
+        lane: parseOwner(v.Labels ?? {})?.lane ?? null,
+      }));
+    },
+
+    async findImage(reference: string, opts: CallOptions): Promise<{ readonly id: string } | null> {
+      const answer = await query(
+        `image ${reference}`,
+        `/images/${encodeURIComponent(reference)}/json`,
+        opts,
+        [200, 404],
+      );
+      return answer.status === 404
+        ? null
+        : { id: parseJson(imageSchema, answer.text, "image").Id.replace(/^sha256:/, "") };
+    },
+
+    async watchEvents(opts: {
+      readonly install: string;
+      readonly signal: AbortSignal;
+      readonly onOpen: () => void;
+      readonly onEvent: (event: EngineEvent) => void;
+    }): Promise<void> {
+      const filters = filterOf({ type: ["container"], label: [`${INSTALL_LABEL}=${opts.install}`] });
+      const path = `/events?stream=true&filters=${filters}`;
+      try {
+        const chunks = await client.stream({ method: "GET", path, act: "watch events", signal: opts.signal });
+        opts.onOpen();
+        for await (const event of parseEvents(chunks)) opts.onEvent(event);
+      } catch (error) {
+        if (opts.signal.aborted) return;
+        throw error;
+      }
+      if (!opts.signal.aborted) {
+        throw new AppError({
+          code: "engine.unavailable",
+          message: "the engine ended its event stream",
+          retry: "retryable",
+        });
+      }
+    },
+
+    close: () => client.close(),
+  };
+
+  /** Asks what is missing instead of reading it from the engine's words. */
+  async function createError(
+    act: string,
+    answer: LibpodAnswer,
+    name: string,
+    spec: LaneSpec,
+    opts: CallOptions,
+  ): Promise<AppError> {
+    const error = statusError(act, answer.status, answer.text);
+    const image = await query("image", `/images/${spec.image.id}/exists`, opts, [204, 404]);
+    if (image.status === 404) {
+      return new AppError({
+        code: "engine.image_missing",
+        message: `${act}: the image ${spec.image.id.slice(0, 12)} is not on this machine`,
+        hint: "build it: make image",
+        details: error.details,
+      });
+    }
+    const taken = await query("container", `/containers/${encodeURIComponent(name)}/exists`, opts, [204, 404]);
+    if (taken.status !== 204) return error;
+    return new AppError({
+      code: "engine.conflict",
+      message: `${act}: the name is in use`,
+      hint: "it is looked at again",
+      retry: "retryable",
+      details: error.details,
+    });
+  }
+}
+
+function filterOf(filters: Readonly<Record<string, readonly string[]>>): string {
+  return encodeURIComponent(JSON.stringify(filters));
+}
+
+/**
+ * The one place where the engine's words decide: a start that fails for a taken port or a missing mount source is a 500
+ * like any other, and no status or field tells them apart (seen on 4.3.1).
+ */
+function toStartError(error: unknown): unknown {
+  if (!(error instanceof AppError) || error.code !== "engine.request_failed") return error;
+  const { message, details } = error;
+  if (/address already in use/i.test(message)) {
+    return new AppError({
+      code: "engine.port_in_use",
+      message,
+      hint: "another port is drawn by itself",
+      retry: "retryable",
+      details,
+    });
+  }
+  if (/(statfs|mount(ing|point)?|bind) .*no such file or directory/i.test(message)) {
+    return new AppError({
+      code: "engine.bad_mount",
+      message,
+      hint: "bring the missing path back, then: lane start",
+      details,
+    });
+  }
+  return error;
+}
+
+/** Container logs come in frames of `[stream, 0, 0, 0, length32]`. */
+function demultiplex(bytes: Buffer): string {
+  let text = "";
+  for (let at = 0; at + 8 <= bytes.length; ) {
+    const length = bytes.readUInt32BE(at + 4);
+    text += bytes.toString("utf8", at + 8, at + 8 + length);
+    at += 8 + length;
+  }
+  return text;
+}
+
+export type { LibpodClient };

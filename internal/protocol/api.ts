@@ -1,0 +1,280 @@
+import { z } from "zod";
+
+/** Shapes of the host API, as they cross the wire. Fields are only ever added. Times are ISO 8601, sizes bytes. */
+
+const iso = z.iso.datetime();
+const nullable = <T extends z.ZodType>(schema: T) => schema.nullable();
+
+export const driftPolicySchema = z.enum(["when-idle", "now", "hold"]);
+
+export const workspaceSchema = z.object({
+  id: z.string(),
+  name: z.string(),
+  path: z.string(),
+  lanes: z.number().int(),
+  createdAt: iso,
+});
+
+export const driftFieldSchema = z.object({
+  part: z.string(),
+  field: z.string(),
+  was: nullable(z.string()),
+  is: nullable(z.string()),
+});
+
+export const causeSchema = z.object({ code: z.string(), message: z.string(), hint: z.string().optional() });
+
+export const laneSchema = z.object({
+  id: z.string(),
+  name: z.string(),
+  workspace: z.string(),
+  branch: z.string(),
+  worktree: z.string(),
+  desired: z.enum(["up", "stopped", "gone"]),
+  state: z.string(),
+  /** Why it is in this state, where there is more to say than the state's name. */
+  cause: nullable(causeSchema),
+  /** Last lines of the container's own output, for a failed lane. */
+  logTail: z.array(z.string()),
+  /** When the state was entered. */
+  since: nullable(iso),
+  /** For `backoff`: when the next try comes. */
+  until: nullable(iso),
+  generation: z.number().int(),
+  container: nullable(z.string()),
+  containerName: z.string(),
+  startedAt: nullable(iso),
+  workerPid: nullable(z.number().int()),
+  endpoint: nullable(z.string()),
+  fingerprint: nullable(z.string()),
+  drift: z.array(driftFieldSchema),
+  agent: nullable(z.string()),
+  settings: z.record(z.string(), z.unknown()),
+  job: nullable(z.string()),
+  queued: z.number().int(),
+  git: nullable(
+    z.object({
+      ahead: z.number().int(),
+      behind: z.number().int(),
+      dirty: z.number().int(),
+      unimported: z.number().int(),
+    }),
+  ),
+  credentials: z.record(
+    z.string(),
+    z.object({ state: z.string(), source: nullable(z.string()), expiresAt: nullable(iso) }),
+  ),
+  createdAt: iso,
+});
+
+export const planStepSchema = z.object({
+  op: z.string(),
+  /** One line for people, as printed by `lane plan`. */
+  text: z.string(),
+  destructive: z.boolean(),
+  cause: causeSchema,
+});
+
+export const planSchema = z.object({ lane: z.string(), steps: z.array(planStepSchema) });
+
+export const driftSchema = z.object({
+  lane: z.string(),
+  policy: driftPolicySchema,
+  /** Held, waiting for idle, or being applied; `none` without drift. */
+  action: z.enum(["none", "waiting-for-idle", "held", "recreating"]),
+  fields: z.array(driftFieldSchema),
+});
+
+export const historyEntrySchema = z.object({
+  seq: z.number().int(),
+  at: iso,
+  generation: nullable(z.number().int()),
+  event: z.string(),
+  from: nullable(z.string()),
+  to: nullable(z.string()),
+  cause: nullable(z.object({ code: z.string(), message: z.string() })),
+});
+
+export const jobSchema = z.object({
+  id: z.string(),
+  lane: z.string(),
+  laneName: z.string(),
+  kind: z.enum(["command", "prompt"]),
+  argv: nullable(z.array(z.string())),
+  prompt: nullable(z.string()),
+  agent: nullable(z.string()),
+  state: z.string(),
+  /** Why a queued job waits, or that the worker is out of reach. */
+  detail: nullable(z.string()),
+  attempt: z.number().int(),
+  key: nullable(z.string()),
+  priority: z.number().int(),
+  session: nullable(z.string()),
+  exitCode: nullable(z.number().int()),
+  signal: nullable(z.string()),
+  truncated: z.boolean(),
+  text: nullable(z.string()),
+  usage: nullable(
+    z.object({ inputTokens: z.number().int(), outputTokens: z.number().int(), costUsd: nullable(z.number()) }),
+  ),
+  git: nullable(z.object({ commits: z.array(z.string()), uncommitted: z.array(z.string()) })),
+  error: nullable(z.object({ code: z.string(), message: z.string(), stderrTail: z.string().optional() })),
+  createdAt: iso,
+  startedAt: nullable(iso),
+  endedAt: nullable(iso),
+});
+
+const eventHead = { seq: z.number().int(), job: z.string(), attempt: z.number().int(), at: iso };
+
+/** One event of a job's log: `{seq, job, attempt, at, type, …}`. */
+export const jobEventSchema = z.looseObject({ ...eventHead, type: z.string() });
+
+/** One entry of the installation's feed, as sent on `/v1/events`. */
+export const feedEntrySchema = z.object({
+  seq: z.number().int(),
+  at: iso,
+  /** `lane.<event>`, `job.<phase>`, `workspace.<act>`. */
+  type: z.string(),
+  lane: nullable(z.string()),
+  job: nullable(z.string()),
+  data: z.record(z.string(), z.unknown()),
+});
+
+export const statusSchema = z.object({
+  version: z.string(),
+  build: z.string(),
+  install: z.string(),
+  pid: z.number().int(),
+  startedAt: iso,
+  api: nullable(z.string()),
+  socket: z.string(),
+  engine: z.object({
+    ok: z.boolean(),
+    version: nullable(z.string()),
+    address: nullable(z.string()),
+    /** The service was started by us. */
+    own: z.boolean(),
+    error: nullable(causeSchema),
+  }),
+  image: nullable(z.object({ reference: z.string(), id: nullable(z.string()) })),
+  lanes: z.record(z.string(), z.number().int()),
+  jobs: z.record(z.string(), z.number().int()),
+});
+
+/** The last lines of a container's own output. */
+export const laneLogsSchema = z.object({
+  lane: z.string(),
+  container: nullable(z.string()),
+  lines: z.array(z.string()),
+});
+
+/** Answer to `/healthz`: the process runs. */
+export const healthSchema = z.object({ ok: z.boolean(), version: z.string(), api: z.number().int() });
+
+/** Answer to `/readyz`: 200 when every check is true, 503 otherwise. */
+export const readinessSchema = z.object({ ready: z.boolean(), checks: z.record(z.string(), z.boolean()) });
+
+/** Answer to `POST /v1/shutdown`, sent before the daemon goes. */
+export const shutdownSchema = z.object({ stopping: z.boolean(), pid: z.number().int() });
+
+/** On `/v1/events`: entries `from`..`to` are no longer kept, fetch a fresh picture. `reset`: the log began anew. */
+export const feedGapSchema = z.object({ from: z.number().int(), to: z.number().int(), reset: z.boolean() });
+
+// ---- requests (strict: unknown fields of our own clients are refused) ----
+
+export const addWorkspaceSchema = z.strictObject({ path: z.string().min(1), name: z.string().optional() });
+
+export const laneSettingsSchema = z.strictObject({
+  image: z.string().min(1).nullable().optional(),
+  agent: z.string().min(1).nullable().optional(),
+  drift: driftPolicySchema.optional(),
+  memoryBytes: z.number().int().positive().nullable().optional(),
+  cpus: z.number().positive().nullable().optional(),
+  pids: z.number().int().positive().nullable().optional(),
+  env: z.record(z.string(), z.string()).optional(),
+});
+
+export const addLaneSchema = z.strictObject({
+  name: z.string(),
+  /** Id or name; the only one there is when left out. */
+  workspace: z.string().optional(),
+  /** Ref the branch starts at; the repository's HEAD when left out. */
+  from: z.string().optional(),
+  /** The lane's name when left out. */
+  branch: z.string().optional(),
+  settings: laneSettingsSchema.optional(),
+  /** Print what would happen, change nothing. */
+  dryRun: z.boolean().optional(),
+});
+
+export const patchLaneSchema = z.strictObject({ settings: laneSettingsSchema });
+
+export const submitJobSchema = z.union([
+  z.strictObject({
+    kind: z.literal("command"),
+    argv: z.array(z.string().max(131_072)).min(1).max(1024),
+    key: z.string().min(1).max(128).optional(),
+    deadlineMs: z.number().int().positive().optional(),
+    priority: z.number().int().min(-100).max(100).optional(),
+    retry: z.enum(["never", "on_lost"]).optional(),
+  }),
+  z.strictObject({
+    kind: z.literal("prompt"),
+    prompt: z.string().min(1).max(1_000_000),
+    agent: z.string().optional(),
+    session: z.string().optional(),
+    key: z.string().min(1).max(128).optional(),
+    deadlineMs: z.number().int().positive().optional(),
+    priority: z.number().int().min(-100).max(100).optional(),
+    retry: z.enum(["never", "on_lost"]).optional(),
+  }),
+]);
+
+/** How to run something in a lane's container by the engine's own CLI: `lane exec`, `lane shell`. */
+export const execPlanSchema = z.object({ argv: z.array(z.string()), env: z.record(z.string(), z.string()) });
+
+/** `application/problem+json`, plus our code, retry class and next step. */
+export const problemSchema = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.number().int(),
+  detail: z.string(),
+  code: z.string(),
+  retry: z.enum(["retryable", "terminal"]),
+  hint: z.string().optional(),
+  details: z.record(z.string(), z.unknown()).optional(),
+  requestId: z.string(),
+});
+
+/** Answer to `GET /v1/lane/context`, called from inside a lane. */
+export const laneContextSchema = z.object({
+  lane: z.string(),
+  name: z.string(),
+  workspace: z.string(),
+  branch: z.string(),
+  generation: z.number().int(),
+  role: z.string(),
+  job: nullable(z.string()),
+});
+
+export type ApiWorkspace = z.infer<typeof workspaceSchema>;
+export type ApiLane = z.infer<typeof laneSchema>;
+export type ApiPlan = z.infer<typeof planSchema>;
+export type ApiDrift = z.infer<typeof driftSchema>;
+export type ApiHistoryEntry = z.infer<typeof historyEntrySchema>;
+export type ApiJob = z.infer<typeof jobSchema>;
+export type ApiJobEvent = z.infer<typeof jobEventSchema>;
+export type ApiFeedEntry = z.infer<typeof feedEntrySchema>;
+export type ApiStatus = z.infer<typeof statusSchema>;
+export type ApiProblem = z.infer<typeof problemSchema>;
+export type ApiExecPlan = z.infer<typeof execPlanSchema>;
+export type ApiLaneLogs = z.infer<typeof laneLogsSchema>;
+export type ApiHealth = z.infer<typeof healthSchema>;
+export type ApiReadiness = z.infer<typeof readinessSchema>;
+export type ApiShutdown = z.infer<typeof shutdownSchema>;
+export type ApiFeedGap = z.infer<typeof feedGapSchema>;
+export type ApiLaneContext = z.infer<typeof laneContextSchema>;
+export type AddWorkspace = z.infer<typeof addWorkspaceSchema>;
+export type AddLane = z.infer<typeof addLaneSchema>;
+export type PatchLane = z.infer<typeof patchLaneSchema>;
+export type SubmitJob = z.infer<typeof submitJobSchema>;

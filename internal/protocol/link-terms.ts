@@ -1,0 +1,91 @@
+/**
+ * The worker link: one WebSocket `/v1/link`, opened by the host. Text frames of JSON, one object each, at most
+ * {@link LINK_FRAME_MAX_BYTES}; compression off. Everything from inside a lane is hostile input: the host parses every
+ * frame with the schemas of `link.ts` and drops the link on the first one that does not fit.
+ *
+ * Opening (the secret itself never crosses the wire; `mac` = HMAC-SHA-256 under the lane's secret, hex):
+ *
+ *   host   -> hello      {protocol, generation, nonce}
+ *   worker -> challenge  {protocol, generation, nonce, build, boot, spool, pid, mac over "worker"}
+ *   host   -> proof      {mac over "host"}
+ *   worker -> welcome    {attempts}
+ *   host   -> resume     {acked: {"<job>/<attempt>": seq}}      the worker replays from there, then streams
+ *
+ * This file is kept free of zod, which takes 15 ms to load: the worker imports it directly while it boots, and the
+ * schemas only once it is ready.
+ */
+
+/** Largest frame in both directions. */
+export const LINK_FRAME_MAX_BYTES = 1024 * 1024;
+
+/** At most this many events share a frame (design section 6). */
+export const LINK_EVENTS_PER_FRAME = 64;
+
+/** Producers pause when this much is buffered on the socket. */
+export const LINK_BACKPRESSURE_BYTES = 1024 * 1024;
+
+/** Both sides send a heartbeat this often. */
+export const HEARTBEAT_EVERY_MS = 10_000;
+
+/** Silence that closes the link. */
+export const HEARTBEAT_SILENCE_MS = 30_000;
+
+/** From the upgrade to `welcome`; then the socket is closed. */
+export const LINK_HANDSHAKE_MS = 5000;
+
+/** Close codes of the link, both directions. */
+export const LINK_CLOSE = {
+  /** The other side's silence. */
+  silence: 4000,
+  /** A frame that does not fit. */
+  protocol: 4400,
+  /** The proof is wrong. */
+  unauthorized: 4401,
+  /** Hello and proof did not come in time. */
+  handshakeTimeout: 4408,
+  /** This worker belongs to another generation. */
+  generation: 4409,
+  /** A newer authenticated link took over. */
+  replaced: 4410,
+  /** Another version of the link. */
+  version: 4426,
+  /** Too many sockets wait for their proof. */
+  busy: 4429,
+  /** The worker is ending. */
+  stopping: 1001,
+  /** Closed on purpose by the host. */
+  normal: 1000,
+} as const;
+
+/** The text whose HMAC proves the worker to the host. */
+export function workerProofText(f: {
+  readonly hostNonce: string;
+  readonly workerNonce: string;
+  readonly generation: number;
+  readonly build: string;
+  readonly boot: string;
+  readonly spool: string;
+}): string {
+  return ["lanekeeper-link-1", "worker", f.hostNonce, f.workerNonce, f.generation, f.build, f.boot, f.spool].join("\n");
+}
+
+/** The text whose HMAC proves the host to the worker. */
+export function hostProofText(f: {
+  readonly hostNonce: string;
+  readonly workerNonce: string;
+  readonly generation: number;
+}): string {
+  return ["lanekeeper-link-1", "host", f.workerNonce, f.hostNonce, f.generation].join("\n");
+}
+
+/** The text whose HMAC answers `GET /readyz?nonce=`. */
+export function readyProofText(f: {
+  readonly nonce: string;
+  readonly generation: number;
+  readonly build: string;
+}): string {
+  return ["lanekeeper-ready-1", f.nonce, f.generation, f.build].join("\n");
+}
+
+/** File names inside the bootstrap folder. */
+export const BOOT_FILES = { bootstrap: "bootstrap.json", secret: "secret" } as const;

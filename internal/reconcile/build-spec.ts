@@ -1,0 +1,138 @@
+import { normaliseSpec } from "../fingerprint/index.ts";
+import {
+  IN_LANE,
+  LANE_SPEC_SCHEMA,
+  type Lane,
+  type LaneSpec,
+  type MountSpec,
+  RELAY_PORT,
+  resourceNames,
+  WORKER_PORT,
+  WORKER_UID,
+} from "../lane/index.ts";
+
+/** Facts of this installation that go into every lane's spec. */
+export interface InstallFacts {
+  readonly install: string;
+  readonly timeZone: string;
+  readonly worker: {
+    readonly laneWorker: { readonly hostPath: string; readonly sha256: string };
+    readonly inbox: { readonly hostPath: string; readonly sha256: string };
+    /** V8 code cache beside the worker; null when it could not be made. */
+    readonly cache: { readonly hostPath: string; readonly sha256: string } | null;
+  };
+  /** Folder that holds one bootstrap folder per lane. */
+  readonly bootDir: string;
+  /** The host's CA bundle, handed through; null when there is none. */
+  readonly caBundle: string | null;
+  readonly defaults: {
+    readonly memoryBytes: number | null;
+    readonly cpus: number | null;
+    readonly pids: number | null;
+  };
+}
+
+/** Facts of the engine that go into every lane's spec. */
+export interface EngineProfile {
+  readonly rootless: boolean;
+  readonly selinux: boolean;
+  readonly limitsEffective: boolean;
+  /** OCI runtime; null for the engine's default. */
+  readonly runtime: string | null;
+  readonly nofile: number | null;
+  readonly nproc: number | null;
+}
+
+/** Facts of one lane that were observed just now. */
+export interface LaneFacts {
+  readonly imageId: string;
+  /** Owner of the worktree as seen in the container. */
+  readonly owner: { readonly uid: number; readonly gid: number };
+}
+
+/** Size of the container's own log file. The worker writes little; this bounds one that does not. */
+const LOG_BYTES = 10 * 1024 * 1024;
+
+/**
+ * What the worker needs, and nothing more: becoming the agent's user (SETUID, SETGID), taking the agent's rights away
+ * (SETPCAP), ending its processes (KILL) and giving it its home (CHOWN).
+ */
+const WORKER_CAPABILITIES = ["CHOWN", "KILL", "SETGID", "SETPCAP", "SETUID"] as const;
+
+/**
+ * In a rootless engine the bootstrap folder belongs to the user who is also the agent; the secret in it has no mode
+ * bits at all there, on a read-only mount, and only this capability reads it.
+ */
+const ROOTLESS_CAPABILITIES = ["DAC_READ_SEARCH"] as const;
+
+/** The one place where a lane's container is decided. Pure; normalised. */
+export function buildSpec(lane: Lane, install: InstallFacts, engine: EngineProfile, facts: LaneFacts): LaneSpec {
+  const names = resourceNames(install.install, lane.id);
+  const limit = (own: number | null, standard: number | null): number | null =>
+    engine.limitsEffective ? (own ?? standard) : null;
+  const cache = install.worker.cache;
+  return normaliseSpec({
+    schema: LANE_SPEC_SCHEMA,
+    image: { id: facts.imageId },
+    worker: {
+      entrypoint: [IN_LANE.worker],
+      workdir: IN_LANE.workspace,
+      init: true,
+      binaries: [
+        { target: IN_LANE.worker, ...install.worker.laneWorker },
+        { target: IN_LANE.inbox, ...install.worker.inbox },
+        ...(cache ? [{ target: IN_LANE.workerCache, ...cache }] : []),
+      ],
+    },
+    mounts: mountsOf(lane, install, engine, names.volume),
+    env: {
+      ...lane.settings.env,
+      HOME: IN_LANE.home,
+      TZ: install.timeZone,
+      INBOX_WORKSPACE: IN_LANE.workspace,
+      INBOX_WORKSPACE_ID: lane.workspaceId,
+      INBOX_LANE_ID: lane.id,
+      INBOX_RUNTIME_AGENT_ID: names.container,
+      INBOX_API_URL: `http://127.0.0.1:${RELAY_PORT}`,
+      ...(install.caBundle
+        ? { NODE_EXTRA_CA_CERTS: IN_LANE.caBundle, SSL_CERT_FILE: IN_LANE.caBundle, GIT_SSL_CAINFO: IN_LANE.caBundle }
+        : {}),
+    },
+    network: { name: names.network, isolate: true, ports: [{ containerPort: WORKER_PORT, hostIp: "127.0.0.1" }] },
+    limits: {
+      memoryBytes: limit(lane.settings.memoryBytes, install.defaults.memoryBytes),
+      cpus: limit(lane.settings.cpus, install.defaults.cpus),
+      pids: limit(lane.settings.pids, install.defaults.pids),
+      nofile: engine.nofile,
+      nproc: engine.nproc,
+      logBytes: LOG_BYTES,
+    },
+    security: {
+      workerUid: WORKER_UID,
+      workerGid: WORKER_UID,
+      agentUid: facts.owner.uid,
+      agentGid: facts.owner.gid,
+      capabilities: [...WORKER_CAPABILITIES, ...(engine.rootless ? ROOTLESS_CAPABILITIES : [])],
+      noNewPrivileges: true,
+      userns: engine.rootless ? "keep-id" : "host",
+      runtime: engine.runtime,
+    },
+    agents: [],
+  });
+}
+
+function mountsOf(lane: Lane, install: InstallFacts, engine: EngineProfile, volume: string): MountSpec[] {
+  const bind = (source: string, target: string, readOnly: boolean): MountSpec => ({
+    kind: "bind",
+    source,
+    target,
+    readOnly,
+    relabel: engine.selinux,
+  });
+  return [
+    bind(lane.worktree, IN_LANE.workspace, false),
+    bind(`${install.bootDir}/${lane.id}`, IN_LANE.boot, true),
+    { kind: "volume", source: volume, target: IN_LANE.state, readOnly: false },
+    ...(install.caBundle ? [bind(install.caBundle, IN_LANE.caBundle, true)] : []),
+  ];
+}

@@ -1,0 +1,93 @@
+import { AppError } from "../base/index.ts";
+import type { HostEventBody, JobLogEvent, WorkerEvent } from "../job/index.ts";
+import { type EventRow, toLogEvent } from "./parse-job.ts";
+import type { Tx } from "./tx.ts";
+
+/** The host's log of each job: seq 1..n, no gap, no repeat, over all attempts. */
+export interface JobLog {
+  /**
+   * Appends a worker's events, which must follow on the last one on record, and moves the acknowledged number.
+   * @throws internal.bug when they do not
+   */
+  appendWorkerEvents(job: string, attempt: number, events: readonly WorkerEvent[]): void;
+  /** Appends an event of the host itself. */
+  appendHostEvent(job: string, attempt: number, atMs: number, body: HostEventBody): void;
+  /** Events after `after`, at most `limit`, oldest first. */
+  readEvents(job: string, opts: { readonly after: number; readonly limit: number }): readonly JobLogEvent[];
+  /** The last `limit` events of a job, oldest first. */
+  lastEvents(job: string, opts: { readonly limit: number }): readonly JobLogEvent[];
+  /** The last `limit` events over all jobs of a lane, in the order in which they were stored. */
+  lastLaneEvents(lane: string, opts: { readonly limit: number }): readonly JobLogEvent[];
+}
+
+interface Reserved {
+  readonly n: number;
+  readonly lane_n: number;
+  readonly log_seq: number;
+}
+
+/** The logs in `tx`. */
+export function createJobLog(tx: Tx): JobLog {
+  const { db } = tx;
+  const reserve = db.prepare<[number, string], Reserved>(
+    "UPDATE jobs SET log_seq = log_seq + ? WHERE id = ? RETURNING n, lane_n, log_seq",
+  );
+  const insert = db.prepare(
+    "INSERT INTO job_events (job, seq, attempt, worker_seq, lane_n, at, type, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+  );
+  const advance = db.prepare(
+    `UPDATE attempts SET last_seq = ?, finished = max(finished, ?)
+     WHERE job = ? AND attempt = ? AND last_seq = ? AND finished = 0`,
+  );
+  const columns = "j.id AS job, e.seq, e.attempt, e.at, e.type, e.body";
+  const after = db.prepare<[string, number, number], EventRow>(
+    `SELECT ${columns} FROM jobs j JOIN job_events e ON e.job = j.n WHERE j.id = ? AND e.seq > ? ORDER BY e.seq LIMIT ?`,
+  );
+  const last = db.prepare<[string, number], EventRow>(
+    `SELECT ${columns} FROM jobs j JOIN job_events e ON e.job = j.n WHERE j.id = ? ORDER BY e.seq DESC LIMIT ?`,
+  );
+  const lastOfLane = db.prepare<[string, number], EventRow>(
+    `SELECT ${columns} FROM job_events e JOIN jobs j ON j.n = e.job
+     WHERE e.lane_n = (SELECT n FROM lane_numbers WHERE lane = ?) ORDER BY e.id DESC LIMIT ?`,
+  );
+
+  const reserved = (job: string, count: number): Reserved => {
+    const row = reserve.get(count, job);
+    if (!row) throw new AppError({ code: "job.not_found", message: `there is no job ${job}` });
+    return row;
+  };
+
+  return {
+    appendWorkerEvents: (job, attempt, events) =>
+      tx.write(() => {
+        const first = events[0];
+        if (!first) return;
+        const { n, lane_n, log_seq } = reserved(job, events.length);
+        let seq = log_seq - events.length;
+        let expected = first.seq;
+        let finished = 0;
+        for (const { seq: workerSeq, atMs, type, ...body } of events) {
+          if (workerSeq !== expected++) throw outOfOrder(job, attempt, workerSeq);
+          if (type === "finished") finished = 1;
+          insert.run(n, ++seq, attempt, workerSeq, lane_n, atMs, type, JSON.stringify(body));
+        }
+        const { changes } = advance.run(expected - 1, finished, n, attempt, first.seq - 1);
+        if (changes === 0) throw outOfOrder(job, attempt, first.seq);
+      }),
+    appendHostEvent: (job, attempt, atMs, { type, ...body }) =>
+      tx.write(() => {
+        const { n, lane_n, log_seq } = reserved(job, 1);
+        insert.run(n, log_seq, attempt, null, lane_n, atMs, type, JSON.stringify(body));
+      }),
+    readEvents: (job, opts) => tx.read(() => after.all(job, opts.after, opts.limit).map(toLogEvent)),
+    lastEvents: (job, { limit }) => tx.read(() => last.all(job, limit).reverse().map(toLogEvent)),
+    lastLaneEvents: (lane, { limit }) => tx.read(() => lastOfLane.all(lane, limit).reverse().map(toLogEvent)),
+  };
+}
+
+function outOfOrder(job: string, attempt: number, seq: number): AppError {
+  return new AppError({
+    code: "internal.bug",
+    message: `job ${job}, attempt ${attempt}: worker event ${seq} does not follow on what is stored`,
+  });
+}

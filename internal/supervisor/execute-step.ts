@@ -1,0 +1,219 @@
+import { assertNever, toError } from "../base/index.ts";
+import { type LaneCause, resourceNames, toLabels, toResourceLabels, WORKER_PORT } from "../lane/index.ts";
+import type { PlanStep } from "../reconcile/index.ts";
+import { applyEvent } from "./apply-event.ts";
+import type { Workshop } from "./deps.ts";
+import { endContainer } from "./end-container.ts";
+import { recordFailure, secretLostError, silentError } from "./failure.ts";
+import type { LaneCell } from "./lane-cell.ts";
+import { askWorker } from "./monitor.ts";
+import type { EngineConnection, LaneLink } from "./ports.ts";
+import { adoptLink, dropLink, proveWorker } from "./prove.ts";
+
+type StepOf<Op extends PlanStep["op"]> = Extract<PlanStep, { readonly op: Op }>;
+
+/** What a step's execution needs beside the step. */
+export interface StepContext<L extends LaneLink> {
+  readonly shop: Workshop<L>;
+  readonly cell: LaneCell<L>;
+  readonly engine: EngineConnection;
+  readonly signal: AbortSignal;
+}
+
+/** Carries out one step; throws when it fails, and then no later step of the plan is carried out. */
+export async function execStep<L extends LaneLink>(ctx: StepContext<L>, step: PlanStep): Promise<void> {
+  const { shop, cell } = ctx;
+  const atMs = shop.clock.nowMs();
+  switch (step.op) {
+    case "create":
+      return execCreate(ctx, step);
+    case "start":
+      return execStart(ctx);
+    case "prove":
+      return execProve(ctx);
+    case "adopt":
+      cell.lastAnswerMs = shop.clock.monotonicMs();
+      return applyEvent(shop, cell, {
+        type: "adopted",
+        generation: cell.lane.generation,
+        containerId: step.containerId,
+        endpoint: step.endpoint,
+        atMs,
+      });
+    case "restart":
+      return applyEvent(shop, cell, {
+        type: "restart",
+        generation: cell.lane.generation,
+        containerId: step.containerId,
+        atMs,
+      });
+    case "unpause":
+      note(ctx, "container:unpause", step.cause);
+      cell.lastAnswerMs = shop.clock.monotonicMs();
+      return shop.mutations.run(ctx, () => ctx.engine.runtime.unpauseContainer(step.containerId, ctx));
+    case "drain":
+      return applyEvent(shop, cell, { type: "drain", cause: step.cause, atMs });
+    case "undrain":
+      return applyEvent(shop, cell, { type: "undrain", workerPid: cell.link?.pid ?? 0, atMs });
+    case "hold":
+      return execHold(ctx, step);
+    case "stop":
+      return execStop(ctx, step);
+    case "settle_stopped":
+      return applyEvent(shop, cell, {
+        type: "stopped",
+        generation: cell.lane.generation,
+        containerId: step.containerId,
+        atMs,
+      });
+    case "remove":
+      return execRemove(ctx, step);
+    case "fail":
+      return recordFailure(shop, cell, { cause: step.cause, terminal: step.terminal, logTail: [] });
+    case "dispose":
+      return execDispose(ctx);
+    default:
+      return assertNever(step);
+  }
+}
+
+async function execCreate<L extends LaneLink>(ctx: StepContext<L>, step: StepOf<"create">): Promise<void> {
+  const { shop, cell, engine } = ctx;
+  const { lane } = cell;
+  const names = resourceNames(shop.install.install, lane.id);
+  // On record before anything exists: whatever happens now, this number is never given out again.
+  const generation = shop.store.beginGeneration(lane.id, step.spec, step.fingerprint.whole, shop.clock.nowMs());
+  cell.lane = { ...lane, generation };
+  cell.request = null;
+  applyEvent(shop, cell, { type: "create", generation, atMs: shop.clock.nowMs() });
+  await shop.boot.stage({ lane: cell.lane, generation, spec: step.spec });
+  const id = await shop.mutations.run(ctx, async () => {
+    await ensureResources(ctx);
+    const labels = toLabels({
+      install: shop.install.install,
+      workspace: lane.workspaceId,
+      lane: lane.id,
+      generation,
+      fingerprint: step.fingerprint.whole,
+      parts: step.fingerprint.parts,
+    });
+    return (await engine.runtime.createContainer({ name: names.container, labels, spec: step.spec }, ctx)).id;
+  });
+  applyEvent(shop, cell, { type: "created", containerId: id, atMs: shop.clock.nowMs() });
+}
+
+async function ensureResources<L extends LaneLink>(ctx: StepContext<L>): Promise<void> {
+  const { shop, cell, engine } = ctx;
+  if (cell.resourcesReady) return;
+  const owner = { install: shop.install.install, lane: cell.lane.id };
+  const names = resourceNames(owner.install, owner.lane);
+  const labels = toResourceLabels(owner);
+  await engine.runtime.ensureNetwork({ name: names.network, isolate: true, labels }, ctx);
+  await engine.runtime.ensureVolume({ name: names.volume, labels }, ctx);
+  cell.resourcesReady = true;
+}
+
+/** Starts the container; the worker is probed from now on already, as it may answer before the start call returns. */
+async function execStart<L extends LaneLink>(ctx: StepContext<L>): Promise<void> {
+  const { shop, cell, engine } = ctx;
+  if (cell.state.phase !== "starting") return;
+  const { containerId } = cell.state;
+  cell.lastAnswerMs = shop.clock.monotonicMs();
+  const inspect = await engine.runtime.inspectContainer(containerId, ctx);
+  const port = inspect?.ports.find((p) => p.containerPort === WORKER_PORT);
+  const endpoint = `http://127.0.0.1:${port?.hostPort ?? 0}`;
+  const early = new AbortController();
+  const signal = AbortSignal.any([ctx.signal, early.signal]);
+  const proof = prove(ctx, endpoint, signal, shop.limits.startupMs);
+  proof.catch(() => undefined);
+  cell.earlyProof = proof;
+  try {
+    await shop.mutations.run(ctx, () => engine.runtime.startContainer(containerId, ctx));
+  } catch (error) {
+    cell.earlyProof = null;
+    early.abort(toError(error));
+    throw error;
+  }
+  applyEvent(shop, cell, { type: "started", endpoint, atMs: shop.clock.nowMs() });
+}
+
+/** Ends with an open link of the present generation, or throws. */
+async function execProve<L extends LaneLink>(ctx: StepContext<L>): Promise<void> {
+  const { shop, cell } = ctx;
+  const early = cell.earlyProof;
+  cell.earlyProof = null;
+  const { state } = cell;
+  if (!("endpoint" in state)) return;
+  if (early || !cell.link) {
+    const withinMs = state.phase === "probing" ? shop.limits.startupMs : shop.limits.plan.reproveMs;
+    adoptLink(shop, cell, await (early ?? prove(ctx, state.endpoint, ctx.signal, withinMs)));
+  } else if (!(await askWorker(shop, cell, ctx.signal))) {
+    // A link that says nothing proves nothing: while a start waits for proof, it is looked for anew.
+    if (state.phase === "probing") dropLink(shop, cell, "the link does not answer");
+    throw silentError(cell.lane.name);
+  }
+  const link = cell.link;
+  // A draining lane stays one: its job is heard again, and that is all.
+  if (link && (cell.state.phase === "probing" || cell.state.phase === "unready")) {
+    applyEvent(shop, cell, { type: "proven", workerPid: link.pid, atMs: shop.clock.nowMs() });
+  }
+}
+
+async function prove<L extends LaneLink>(
+  ctx: StepContext<L>,
+  endpoint: string,
+  signal: AbortSignal,
+  withinMs: number,
+): Promise<L> {
+  const { shop, cell } = ctx;
+  const { id: laneId, generation } = cell.lane;
+  const secret = await shop.boot.secretOf(laneId, generation);
+  if (secret === null) throw secretLostError(laneId);
+  return proveWorker(shop, { laneId, endpoint, generation, secret }, { signal, withinMs });
+}
+
+function execHold<L extends LaneLink>(ctx: StepContext<L>, step: StepOf<"hold">): void {
+  const text = JSON.stringify(step.fields.length > 0 ? step.fields : step.cause);
+  if (ctx.cell.heldDrift === text) return;
+  ctx.cell.heldDrift = text;
+  note(ctx, "drift:held", step.cause);
+}
+
+async function execStop<L extends LaneLink>(ctx: StepContext<L>, step: StepOf<"stop">): Promise<void> {
+  await endContainer(ctx, { containerId: step.containerId, cause: step.cause, keep: true });
+}
+
+async function execRemove<L extends LaneLink>(ctx: StepContext<L>, step: StepOf<"remove">): Promise<void> {
+  const logTail = step.failure
+    ? await ctx.engine.runtime.containerLogs(step.containerId, { signal: ctx.signal, lines: 40 })
+    : [];
+  await endContainer(ctx, { containerId: step.containerId, cause: step.cause, keep: false });
+  if (step.failure) recordFailure(ctx.shop, ctx.cell, { cause: step.cause, terminal: false, logTail });
+}
+
+async function execDispose<L extends LaneLink>(ctx: StepContext<L>): Promise<void> {
+  const { shop, cell, engine } = ctx;
+  const names = resourceNames(shop.install.install, cell.lane.id);
+  dropLink(shop, cell, "the lane is removed");
+  await engine.runtime.removeNetwork(names.network, ctx);
+  await engine.runtime.removeVolume(names.volume, ctx);
+  await shop.boot.remove(cell.lane.id);
+  shop.desk.onLaneRemoved(cell.lane.id);
+  shop.store.deleteLane(cell.lane.id);
+  shop.log.info({ lane: cell.lane.id }, "lane removed");
+}
+
+/** An act that is no change of state, for the lane's history. */
+function note<L extends LaneLink>({ shop, cell }: StepContext<L>, event: string, cause: LaneCause): void {
+  const { phase } = cell.state;
+  const generation = cell.lane.generation || null;
+  const { code, message } = cause;
+  shop.store.appendHistory(cell.lane.id, {
+    atMs: shop.clock.nowMs(),
+    generation,
+    event,
+    from: phase,
+    to: phase,
+    cause: { code, message },
+  });
+}

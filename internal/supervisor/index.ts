@@ -1,0 +1,18 @@
+export { DEFAULT_LIMITS, type SupervisorDeps, type SupervisorLimits } from "./deps.ts";
+export type { EngineState } from "./engine-session.ts";
+export type { JanitorReport } from "./janitor.ts";
+export type {
+  BootFolders,
+  CallOptions,
+  EngineConnection,
+  EngineFinder,
+  HostView,
+  JobDesk,
+  LaneLink,
+  LaneRuntime,
+  LaneStore,
+  ProbeResult,
+  WorkerLinks,
+  WorkerTarget,
+} from "./ports.ts";
+export { type Intent, type LaneView, Supervisor } from "./supervisor.ts";

@@ -1,0 +1,66 @@
+import type { DriftField, Lane, LaneState, ObservedContainer } from "../lane/index.ts";
+import type { LaneRequest } from "../reconcile/index.ts";
+import type { LaneLink, LaneMemory } from "./ports.ts";
+
+/**
+ * What the supervisor holds of one lane between two runs of its loop. Written by that lane's loop only, but for
+ * `request`, `link` and `lastAnswerMs`, which their owners set before they wake the loop.
+ */
+export interface LaneCell<L extends LaneLink> {
+  lane: Lane;
+  state: LaneState;
+  memory: LaneMemory;
+  /** The open link of the present generation. */
+  link: L | null;
+  /** Monotonic ms of the last proof of life; the cell's making counts as one. */
+  lastAnswerMs: number;
+  /** Consecutive pings without an answer. */
+  missedPings: number;
+  /** A person's standing request. */
+  request: LaneRequest | null;
+  /** The container as last inspected. */
+  container: ObservedContainer | null;
+  /** Differences as last judged: wanted against record, and container against record. */
+  drift: readonly DriftField[];
+  /** Drift that was held and is on record already, as one text. */
+  heldDrift: string | null;
+  /** The container's main process and its monitor as first seen; a pid alone may be another process by now. */
+  main: PidRecord | null;
+  monitor: PidRecord | null;
+  /** Network and volume are known to exist. */
+  resourcesReady: boolean;
+  /** A proof under way, begun while the start call still runs. */
+  earlyProof: Promise<L> | null;
+  /** Called whenever the state or the desired state has changed. */
+  readonly watchers: Set<() => void>;
+}
+
+/** A process that cannot be mistaken for another: its pid and its start time in clock ticks. */
+export interface PidRecord {
+  readonly containerId: string;
+  readonly pid: number;
+  readonly startTime: number;
+}
+
+/** A cell as it is at the daemon's start: nothing observed yet. */
+export function newCell<L extends LaneLink>(lane: Lane, memory: LaneMemory, nowMonotonicMs: number): LaneCell<L> {
+  return {
+    lane,
+    state: memory.failed
+      ? { phase: "failed", failures: memory.failuresAtMs.length, ...memory.failed }
+      : { phase: "absent" },
+    memory,
+    link: null,
+    lastAnswerMs: nowMonotonicMs,
+    missedPings: 0,
+    request: null,
+    container: null,
+    drift: [],
+    heldDrift: null,
+    main: null,
+    monitor: null,
+    resourcesReady: false,
+    earlyProof: null,
+    watchers: new Set(),
+  };
+}

@@ -1,0 +1,160 @@
+import { hasCode } from "../base/index.ts";
+import { checkActual, diffSpecs, fingerprintOf } from "../fingerprint/index.ts";
+import {
+  INSTALL_LABEL,
+  type Lane,
+  type ObservedContainer,
+  resourceNames,
+  toCause,
+  WORKER_PORT,
+} from "../lane/index.ts";
+import {
+  buildSpec,
+  judgeLiveness,
+  type Observed,
+  type ObservedLaneContainer,
+  type PidFacts,
+  type Wanted,
+} from "../reconcile/index.ts";
+import type { Workshop } from "./deps.ts";
+import type { LaneCell, PidRecord } from "./lane-cell.ts";
+import type { CallOptions, EngineConnection, HostView, LaneLink } from "./ports.ts";
+
+/** Looks an image up; many lanes share one look. */
+export type ImageFinder = (reference: string) => Promise<{ readonly id: string } | null>;
+
+/** An {@link ImageFinder} that asks the engine once per reference. */
+export function findImagesOnce(engine: EngineConnection, opts: CallOptions): ImageFinder {
+  const asked = new Map<string, Promise<{ readonly id: string } | null>>();
+  return (reference) => {
+    const known = asked.get(reference) ?? engine.runtime.findImage(reference, opts);
+    asked.set(reference, known);
+    return known;
+  };
+}
+
+/** Reads what is wanted of a lane now. Engine errors but for "not there" pass through. */
+export async function observeWanted<L extends LaneLink>(
+  shop: Workshop<L>,
+  cell: LaneCell<L>,
+  engine: EngineConnection,
+  opts: CallOptions & { readonly findImage?: ImageFinder | undefined },
+): Promise<Wanted> {
+  const { lane } = cell;
+  return {
+    desired: lane.desired,
+    spec: await observeSpec(shop, lane, engine, opts),
+    driftPolicy: lane.settings.drift,
+    request: cell.request,
+    generation: lane.generation,
+  };
+}
+
+async function observeSpec<L extends LaneLink>(
+  shop: Workshop<L>,
+  lane: Lane,
+  engine: EngineConnection,
+  opts: CallOptions & { readonly findImage?: ImageFinder | undefined },
+): Promise<Wanted["spec"]> {
+  const reference = lane.settings.image ?? shop.defaultImage;
+  const find = opts.findImage ?? ((name: string) => engine.runtime.findImage(name, opts));
+  const [owner, image] = await Promise.all([shop.host.ownerOf(lane.worktree), find(reference)]);
+  if (!owner) {
+    const cause = {
+      code: "lane.worktree_missing",
+      message: `lane ${lane.name}: its worktree ${lane.worktree} is gone`,
+      hint: `bring it back (git worktree add ${lane.worktree} ${lane.branch}) and: lane start ${lane.name}; or remove the lane: lane rm ${lane.name}`,
+    };
+    return { kind: "error", cause };
+  }
+  if (!image) {
+    const cause = {
+      code: "engine.image_missing",
+      message: `lane ${lane.name}: the image ${reference} is not on this machine`,
+      hint:
+        reference === shop.defaultImage ? "build it: make image" : `pull or build it, then: lane start ${lane.name}`,
+    };
+    return { kind: "error", cause };
+  }
+  try {
+    const profile = await engine.profile({ ...opts, imageId: image.id });
+    const spec = buildSpec(lane, shop.install, profile, { imageId: image.id, owner });
+    return { kind: "ok", spec, fingerprint: fingerprintOf(spec) };
+  } catch (error) {
+    if (hasCode(error, "engine.refused", "config.invalid")) return { kind: "error", cause: toCause(error) };
+    throw error;
+  }
+}
+
+/** Looks at the lane's container, by name: a hand may have replaced it. Updates the cell's memory of what was seen. */
+export async function observeContainer<L extends LaneLink>(
+  shop: Workshop<L>,
+  cell: LaneCell<L>,
+  engine: EngineConnection,
+  wanted: Wanted,
+  opts: CallOptions,
+): Promise<Observed> {
+  const { lane } = cell;
+  const inspect = await engine.runtime.inspectContainer(resourceNames(shop.install.install, lane.id).container, opts);
+  cell.container = inspect;
+  const container = inspect ? judge(shop, cell, inspect, wanted) : null;
+  cell.drift = container ? [...container.specDrift, ...container.handDrift] : [];
+  if (cell.drift.length === 0) cell.heldDrift = null;
+  return {
+    container,
+    busy: shop.desk.busy(lane.id),
+    linked: cell.link !== null,
+    silentMs:
+      cell.link !== null && cell.missedPings === 0 ? 0 : Math.max(1, shop.clock.monotonicMs() - cell.lastAnswerMs),
+  };
+}
+
+function judge<L extends LaneLink>(
+  shop: Workshop<L>,
+  cell: LaneCell<L>,
+  inspect: ObservedContainer,
+  wanted: Wanted,
+): ObservedLaneContainer {
+  const { lane } = cell;
+  const labels = inspect.labels;
+  const mine = inspect.rawLabels[INSTALL_LABEL] === shop.install.install;
+  const record = labels ? shop.store.findGeneration(lane.id, labels.generation) : null;
+  const ours =
+    mine &&
+    labels?.lane === lane.id &&
+    labels.generation === lane.generation &&
+    record?.fingerprint === labels.fingerprint;
+  const main = followPid(shop.host, cell.main, inspect.id, inspect.pid);
+  const monitor = followPid(shop.host, cell.monitor, inspect.id, inspect.conmonPid);
+  cell.main = main.record;
+  cell.monitor = monitor.record;
+  const port = inspect.ports.find((p) => p.containerPort === WORKER_PORT);
+  return {
+    inspect,
+    owner: ours ? "ours" : mine ? "stale" : "foreign",
+    liveness: judgeLiveness(inspect, main.facts, monitor.facts),
+    specDrift: ours && record && wanted.spec.kind === "ok" ? diffSpecs(record.spec, wanted.spec.spec) : [],
+    handDrift: ours && record ? checkActual(record.spec, inspect) : [],
+    endpoint: port && port.hostPort > 0 ? `http://127.0.0.1:${port.hostPort}` : null,
+  };
+}
+
+/**
+ * Follows one of a container's pids. Shown for the first time, it goes on record with its start time; shown as 0 (an
+ * ended container), the one on record must be gone.
+ */
+function followPid(
+  host: HostView,
+  record: PidRecord | null,
+  containerId: string,
+  pid: number,
+): { record: PidRecord | null; facts: PidFacts } {
+  const known = record?.containerId === containerId ? record : null;
+  if (known && (pid === 0 || pid === known.pid)) {
+    return { record: known, facts: { alive: host.startTime(known.pid) === known.startTime } };
+  }
+  const startTime = pid > 0 ? host.startTime(pid) : null;
+  return startTime === null
+    ? { record: known, facts: { alive: false } }
+    : { record: { containerId, pid, startTime }, facts: { alive: true } };
+}

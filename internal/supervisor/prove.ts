@@ -1,0 +1,96 @@
+import { AppError, abortReason, hasCode, throwIfAborted, withDeadline } from "../base/index.ts";
+import type { Workshop } from "./deps.ts";
+import type { LaneCell } from "./lane-cell.ts";
+import type { CallOptions, LaneLink, WorkerTarget } from "./ports.ts";
+
+/**
+ * Waits until the worker behind `target` proves itself, then opens the link. Probes every few milliseconds at first,
+ * as a worker that starts is ready within tens of them, then backs off.
+ * @throws worker.probe_timeout after `withinMs`; worker.impostor when something else answers on the port to the end
+ */
+export async function proveWorker<L extends LaneLink>(
+  shop: Workshop<L>,
+  target: WorkerTarget,
+  opts: CallOptions & { readonly withinMs: number },
+): Promise<L> {
+  let last = "nothing answered";
+  let impostor: string | null = null;
+  return withDeadline(
+    { ms: opts.withinMs, signal: opts.signal, makeError: () => proofError(target, opts.withinMs, last, impostor) },
+    async (signal) => {
+      for (
+        let pauseMs = shop.limits.probeEveryMs.first;
+        ;
+        pauseMs = Math.min(pauseMs * 1.15, shop.limits.probeEveryMs.longest)
+      ) {
+        const probe = await shop.links.probe(target, { signal });
+        throwIfAborted(signal);
+        if (probe.kind === "proven") {
+          const link = await tryOpen(shop, target, signal);
+          if (link) return link;
+        }
+        impostor = probe.kind === "impostor" ? probe.reason : null;
+        last = probe.kind === "no_answer" ? probe.error.message : probe.kind;
+        await shop.clock.sleep(pauseMs, { signal });
+      }
+    },
+  );
+}
+
+/** A link that breaks while it is being opened is only another try. */
+async function tryOpen<L extends LaneLink>(
+  shop: Workshop<L>,
+  target: WorkerTarget,
+  signal: AbortSignal,
+): Promise<L | null> {
+  try {
+    return await shop.links.open(target, { signal });
+  } catch (error) {
+    if (signal.aborted) throw abortReason(signal);
+    if (hasCode(error, "worker.unreachable", "worker.protocol", "worker.impostor", "timeout")) return null;
+    throw error;
+  }
+}
+
+function proofError(target: WorkerTarget, withinMs: number, last: string, impostor: string | null): AppError {
+  const seconds = Math.round(withinMs / 1000);
+  if (impostor !== null) {
+    return new AppError({
+      code: "worker.impostor",
+      message: `lane ${target.laneId}: what answers on ${target.endpoint} is not its worker (${impostor})`,
+      hint: "see what listens there; the lane is made anew with another port",
+      retry: "retryable",
+    });
+  }
+  return new AppError({
+    code: "worker.probe_timeout",
+    message: `lane ${target.laneId}: its worker did not prove itself on ${target.endpoint} within ${seconds} s (${last})`,
+    hint: "see the container's own output: lane logs --container",
+    retry: "retryable",
+  });
+}
+
+/** Makes `link` the cell's link: jobs go over it, and its end wakes the lane's loop at once. */
+export function adoptLink<L extends LaneLink>(shop: Workshop<L>, cell: LaneCell<L>, link: L): void {
+  if (cell.link && cell.link !== link) cell.link.close("replaced by a newer link");
+  cell.link = link;
+  cell.lastAnswerMs = shop.clock.monotonicMs();
+  cell.missedPings = 0;
+  void link.closed.then((reason) => {
+    if (cell.link !== link) return;
+    shop.log.debug({ lane: cell.lane.id, reason }, "link closed");
+    cell.link = null;
+    shop.desk.detachLink(cell.lane.id);
+    shop.wake(cell.lane.id);
+  });
+  shop.desk.attachLink(link);
+}
+
+/** Drops the cell's link without waking the loop: the caller is the loop. */
+export function dropLink<L extends LaneLink>(shop: Workshop<L>, cell: LaneCell<L>, reason: string): void {
+  const link = cell.link;
+  if (!link) return;
+  cell.link = null;
+  shop.desk.detachLink(cell.lane.id);
+  link.close(reason);
+}

@@ -1,0 +1,397 @@
+import { AppError, Semaphore, TaskGroup } from "../base/index.ts";
+import {
+  type ContainerSummary,
+  type Desired,
+  type DriftField,
+  type Lane,
+  type LaneCause,
+  type LanePhase,
+  type LaneSettings,
+  type LaneState,
+  type ObservedContainer,
+  resourceNames,
+} from "../lane/index.ts";
+import { type Plan, planLane } from "../reconcile/index.ts";
+import { applyEvent, publish } from "./apply-event.ts";
+import type { SupervisorDeps, Workshop } from "./deps.ts";
+import { type EngineState, runEngineSession } from "./engine-session.ts";
+import { forgetFailures } from "./failure.ts";
+import { Janitor, type JanitorReport } from "./janitor.ts";
+import { type LaneCell, newCell } from "./lane-cell.ts";
+import { look, reconcileLane } from "./lane-loop.ts";
+import { LaneQueue } from "./lane-queue.ts";
+import { askWorker, runMonitor } from "./monitor.ts";
+import { findImagesOnce, type ImageFinder, observeWanted } from "./observe.ts";
+import type { CallOptions, EngineConnection, LaneLink } from "./ports.ts";
+import { dropLink } from "./prove.ts";
+
+/** A lane as it is now: its record, its state and what was last seen of its container. */
+export interface LaneView {
+  readonly lane: Lane;
+  readonly state: LaneState;
+  readonly container: ObservedContainer | null;
+  readonly drift: readonly DriftField[];
+  readonly linked: boolean;
+}
+
+/** What a person may plan for. */
+export type Intent = "ensure" | "stop" | "restart" | "recreate" | "remove";
+
+/** States in which `ensure` has nothing more to wait for. */
+const SETTLED: ReadonlySet<LanePhase> = new Set(["ready", "failed", "unknown"]);
+
+/** Causes of failure that are gone once a spec can be built. */
+const REMEDIED: ReadonlySet<string> = new Set(["engine.image_missing", "lane.worktree_missing", "config.invalid"]);
+
+/** How often the janitor sweeps beside its pass after the first relist. */
+const JANITOR_EVERY_MS = 3_600_000;
+
+/**
+ * Keeps every lane as it is wanted. Level-based: events, relists, calls and timers only wake a lane's loop, which
+ * observes, plans and executes; one lane is never looked at twice at once.
+ */
+export class Supervisor<L extends LaneLink> {
+  readonly #shop: Workshop<L>;
+  readonly #cells = new Map<string, LaneCell<L>>();
+  readonly #queue: LaneQueue;
+  readonly #tasks: TaskGroup;
+  readonly #detach = new AbortController();
+  readonly #strays = new Map<string, number>();
+  #engine: EngineState = {
+    kind: "down",
+    cause: { code: "engine.unavailable", message: "the engine has not been found yet" },
+  };
+  #relisted: readonly ContainerSummary[] = [];
+  #lastSweepMs: number | null = null;
+
+  constructor(deps: SupervisorDeps<L>) {
+    this.#shop = {
+      ...deps,
+      mutations: new Semaphore(deps.limits.concurrency),
+      wake: (laneId) => this.#queue.wake(laneId),
+    };
+    this.#tasks = new TaskGroup((name, error) => deps.log.error({ err: error, task: name }, "background task failed"));
+    this.#queue = new LaneQueue({ clock: deps.clock, tasks: this.#tasks, run: (laneId) => this.#run(laneId) });
+  }
+
+  /** Loads all lanes, adopts what runs, and keeps going until {@link close}. */
+  start(): void {
+    const { store, clock } = this.#shop;
+    for (const lane of store.listLanes())
+      this.#cells.set(lane.id, newCell(lane, store.loadMemory(lane.id), clock.monotonicMs()));
+    for (const cell of this.#cells.values()) this.#shop.desk.pause(cell.lane.id, "the daemon is starting");
+    const signal = this.#detach.signal;
+    this.#tasks.run("engine session", () =>
+      runEngineSession(
+        {
+          finder: this.#shop.engine,
+          install: this.#shop.install.install,
+          relistMs: this.#shop.limits.relistMs,
+          clock,
+          log: this.#shop.log,
+          watcher: {
+            onState: (state) => this.#onEngine(state),
+            onRelist: (containers, connection) => this.#onRelist(containers, connection),
+            onEvent: (event) => this.#wakeByName(event.containerName),
+          },
+        },
+        signal,
+      ),
+    );
+    this.#tasks.run("monitor", () =>
+      runMonitor(this.#shop, this.#cells, (name, fn) => this.#tasks.run(name, fn), signal),
+    );
+  }
+
+  /** Lets go of every lane and leaves all containers running. */
+  async close(): Promise<void> {
+    this.#queue.close();
+    this.#detach.abort(new AppError({ code: "daemon.stopping", message: "the daemon is stopping" }));
+    for (const cell of this.#cells.values()) dropLink(this.#shop, cell, "the daemon is stopping");
+    await this.#tasks.close();
+    for (const cell of this.#cells.values()) publish(cell);
+  }
+
+  /** The engine as it is now. */
+  get engine(): EngineState {
+    return this.#engine;
+  }
+
+  /** All lanes, in the order they were made. */
+  list(): readonly LaneView[] {
+    return [...this.#cells.values()].map(viewOf);
+  }
+
+  /** @throws lane.not_found */
+  view(laneId: string): LaneView {
+    return viewOf(this.#cell(laneId));
+  }
+
+  /** Takes a new lane into care; it must be on record already. */
+  add(lane: Lane): LaneView {
+    const cell = newCell<L>(lane, { failuresAtMs: [], failed: null }, this.#shop.clock.monotonicMs());
+    this.#cells.set(lane.id, cell);
+    this.#shop.wake(lane.id);
+    return viewOf(cell);
+  }
+
+  /**
+   * Wants the lane up and waits until it is ready, failed or unknown, at most `waitMs`. Calls share the run under way.
+   * A lane that says it is ready is asked over its link before that is believed.
+   */
+  async ensure(laneId: string, opts: CallOptions & { readonly waitMs: number }): Promise<LaneView> {
+    const cell = this.#cell(laneId);
+    if (cell.lane.desired !== "up") this.#want(cell, "up");
+    const askedMs = this.#shop.clock.monotonicMs();
+    if (cell.state.phase === "ready" && (await askWorker(this.#shop, cell, opts.signal)) && isReady(cell))
+      return viewOf(cell);
+    this.#shop.wake(laneId);
+    const settled = (c: LaneCell<L>) =>
+      SETTLED.has(c.state.phase) && (c.state.phase !== "ready" || c.lastAnswerMs >= askedMs);
+    await this.#until(cell, (c) => settled(c) || c.lane.desired !== "up", opts);
+    return viewOf(cell);
+  }
+
+  /** A person's start: forgets failures, then as {@link ensure}. */
+  async startLane(laneId: string, opts: CallOptions & { readonly waitMs: number }): Promise<LaneView> {
+    this.#reset(this.#cell(laneId), { code: "user_start", message: "started by request" });
+    return this.ensure(laneId, opts);
+  }
+
+  /** Wants the lane stopped and waits until its death is proven. */
+  async stop(laneId: string, opts: CallOptions & { readonly waitMs: number }): Promise<LaneView> {
+    const cell = this.#cell(laneId);
+    this.#reset(cell, { code: "user_stop", message: "stopped by request" });
+    this.#want(cell, "stopped");
+    await this.#until(cell, (c) => isDown(c) || c.lane.desired !== "stopped", opts);
+    return viewOf(cell);
+  }
+
+  /** Replaces the container: at once with `now`, else when the running job has ended; waits as {@link ensure}. */
+  async recreate(
+    laneId: string,
+    opts: CallOptions & { readonly waitMs: number; readonly now: boolean; readonly kind: "restart" | "recreate" },
+  ): Promise<LaneView> {
+    const cell = this.#cell(laneId);
+    const cause: LaneCause = {
+      code: `user_${opts.kind}`,
+      message: `${opts.kind === "restart" ? "restarted" : "recreated"} by request`,
+    };
+    const before = cell.lane.generation;
+    this.#reset(cell, cause);
+    cell.request = { kind: opts.kind, now: opts.now, cause };
+    this.#want(cell, "up");
+    await this.#until(
+      cell,
+      (c) => SETTLED.has(c.state.phase) && (c.lane.generation > before || c.state.phase !== "ready"),
+      opts,
+    );
+    return viewOf(cell);
+  }
+
+  /** Removes container, network, volume and record; resolves when they are gone. */
+  async remove(laneId: string, opts: CallOptions & { readonly waitMs: number }): Promise<void> {
+    const cell = this.#cell(laneId);
+    this.#want(cell, "gone");
+    await this.#until(cell, () => !this.#cells.has(laneId), opts);
+    if (!this.#cells.has(laneId)) return;
+    throw new AppError({
+      code: "timeout",
+      message: `lane ${cell.lane.name} is still being removed (${cell.state.phase})`,
+      hint: `watch it: lane history ${cell.lane.name}`,
+      retry: "retryable",
+    });
+  }
+
+  /** Changes settings; drift follows by the lane's policy. A failed lane gets another chance. */
+  patch(laneId: string, settings: LaneSettings): LaneView {
+    const cell = this.#cell(laneId);
+    cell.lane = this.#shop.store.updateLane(laneId, { settings });
+    this.#reset(cell, { code: "config_changed", message: "its settings were changed" });
+    this.#shop.wake(laneId);
+    return viewOf(cell);
+  }
+
+  /** What would be done for an intent, and why. Changes nothing. @throws engine.unavailable */
+  async plan(laneId: string, intent: Intent, opts: CallOptions): Promise<Plan> {
+    const cell = this.#cell(laneId);
+    const connection = this.connection();
+    const { wanted, seen } = await look(this.#shop, cell, connection, opts.signal ?? this.#detach.signal);
+    const cause: LaneCause = { code: `user_${intent}`, message: "by request" };
+    const request = intent === "restart" || intent === "recreate" ? { kind: intent, now: false, cause } : null;
+    const desired: Desired = intent === "stop" ? "stopped" : intent === "remove" ? "gone" : "up";
+    const state: LaneState = cell.state.phase === "failed" ? { phase: "absent" } : cell.state;
+    return planLane({ ...wanted, desired, request }, seen, state, this.#shop.clock.nowMs(), this.#shop.limits.plan);
+  }
+
+  /** The engine's connection. @throws engine.unavailable with the cause and the remedy */
+  connection(): EngineConnection {
+    if (this.#engine.kind === "up") return this.#engine.connection;
+    const { message, hint } = this.#engine.cause;
+    throw new AppError({ code: "engine.unavailable", message, hint: hint ?? "see: lane doctor", retry: "retryable" });
+  }
+
+  /** Has a lane looked at: a job was submitted, the last one ended. */
+  wake(laneId: string): void {
+    this.#shop.wake(laneId);
+  }
+
+  /** Breaks a lane's link; the loop opens another one. */
+  dropLink(laneId: string, reason: string): void {
+    this.#cells.get(laneId)?.link?.close(reason);
+  }
+
+  /** One pass of the janitor over the last relist. */
+  async sweep(opts: CallOptions & { readonly graceMs?: number }): Promise<JanitorReport> {
+    const connection = this.connection();
+    const containers = await connection.runtime.listContainers({ ...opts, install: this.#shop.install.install });
+    return this.#janitor(connection, opts.graceMs ?? this.#shop.limits.orphanGraceMs).sweep(containers, opts);
+  }
+
+  // ---- loop ----
+
+  async #run(laneId: string): Promise<number | null> {
+    const cell = this.#cells.get(laneId);
+    if (!cell || this.#detach.signal.aborted) return null;
+    try {
+      const outcome = await reconcileLane(this.#shop, cell, this.#engine, this.#detach.signal);
+      if (outcome.kind === "disposed") this.#cells.delete(laneId);
+      publish(cell);
+      return outcome.kind === "requeue" ? outcome.afterMs : null;
+    } catch (error) {
+      if (this.#detach.signal.aborted) return null;
+      this.#shop.log.error({ err: error, lane: laneId }, "lane loop failed");
+      publish(cell);
+      return 1000;
+    }
+  }
+
+  #onEngine(state: EngineState): void {
+    this.#engine = state;
+    if (state.kind === "down") this.#shop.log.warn({ cause: state.cause }, "engine down");
+    else this.#shop.log.info({ facts: state.connection.facts }, "engine up");
+    for (const laneId of this.#cells.keys()) this.#shop.wake(laneId);
+  }
+
+  async #onRelist(containers: readonly ContainerSummary[], connection: EngineConnection): Promise<void> {
+    const before = new Map(this.#relisted.map((c) => [c.name, c]));
+    this.#relisted = containers;
+    const now = new Map(containers.map((c) => [c.name, c]));
+    const findImage = findImagesOnce(connection, { signal: this.#detach.signal });
+    for (const cell of this.#cells.values()) {
+      const name = resourceNames(this.#shop.install.install, cell.lane.id).container;
+      const [was, is] = [before.get(name), now.get(name)];
+      const moved = was?.id !== is?.id || was?.status !== is?.status || was?.pid !== is?.pid;
+      if (moved || this.#monitorGone(cell) || (await this.#driftedSince(cell, connection, findImage)))
+        this.#shop.wake(cell.lane.id);
+    }
+    await this.#sweepWhenDue(containers, connection);
+  }
+
+  /** A dead monitor never reports anything: it has to be looked for. */
+  #monitorGone(cell: LaneCell<L>): boolean {
+    return (
+      cell.state.phase === "ready" &&
+      cell.monitor !== null &&
+      this.#shop.host.startTime(cell.monitor.pid) !== cell.monitor.startTime
+    );
+  }
+
+  /** The wanted spec is rebuilt from its sources; a moved image tag or another owner shows here. */
+  async #driftedSince(cell: LaneCell<L>, connection: EngineConnection, findImage: ImageFinder): Promise<boolean> {
+    const { phase } = cell.state;
+    if (phase !== "ready" && phase !== "failed") return false;
+    const { spec } = await observeWanted(this.#shop, cell, connection, { signal: this.#detach.signal, findImage });
+    if (spec.kind === "error") return false;
+    const record = this.#shop.store.findGeneration(cell.lane.id, cell.lane.generation);
+    const changed = record !== null && record.fingerprint !== spec.fingerprint.whole;
+    if (cell.state.phase !== "failed") return changed;
+    // What could not be built can be built now, or is another configuration: a failed lane gets another chance.
+    if (!changed && !REMEDIED.has(cell.state.cause.code)) return false;
+    this.#reset(cell, { code: "config_changed", message: "what it failed for has changed" });
+    return true;
+  }
+
+  async #sweepWhenDue(containers: readonly ContainerSummary[], connection: EngineConnection): Promise<void> {
+    const now = this.#shop.clock.monotonicMs();
+    // Strays ripen, so the passes that follow a sighting come with the relists until it is gone.
+    if (this.#lastSweepMs !== null && this.#strays.size === 0 && now - this.#lastSweepMs < JANITOR_EVERY_MS) return;
+    this.#lastSweepMs = now;
+    await this.#janitor(connection, this.#shop.limits.orphanGraceMs).sweep(containers, { signal: this.#detach.signal });
+  }
+
+  #janitor(connection: EngineConnection, graceMs: number): Janitor {
+    const { install, boot, host, log, clock } = this.#shop;
+    return new Janitor(
+      {
+        install: install.install,
+        runtime: connection.runtime,
+        boot,
+        host,
+        log,
+        isKnown: (laneId) => this.#cells.has(laneId),
+        nowMs: () => clock.nowMs(),
+        graceMs,
+      },
+      this.#strays,
+    );
+  }
+
+  #wakeByName(containerName: string): void {
+    const prefix = resourceNames(this.#shop.install.install, "").container;
+    const laneId = containerName.startsWith(prefix) ? containerName.slice(prefix.length) : "";
+    if (this.#cells.has(laneId)) this.#shop.wake(laneId);
+  }
+
+  // ---- calls ----
+
+  #cell(laneId: string): LaneCell<L> {
+    const cell = this.#cells.get(laneId);
+    if (cell) return cell;
+    throw new AppError({ code: "lane.not_found", message: `there is no lane ${laneId}`, hint: "see: lane ls" });
+  }
+
+  #want(cell: LaneCell<L>, desired: Desired): void {
+    if (cell.lane.desired !== desired) cell.lane = this.#shop.store.updateLane(cell.lane.id, { desired });
+    publish(cell);
+    this.#shop.wake(cell.lane.id);
+  }
+
+  #reset(cell: LaneCell<L>, cause: LaneCause): void {
+    forgetFailures(this.#shop, cell);
+    if (cell.state.phase !== "failed" && cell.state.phase !== "backoff") return;
+    applyEvent(this.#shop, cell, { type: "reset", cause, atMs: this.#shop.clock.nowMs() });
+  }
+
+  async #until(
+    cell: LaneCell<L>,
+    done: (cell: LaneCell<L>) => boolean,
+    opts: CallOptions & { readonly waitMs: number },
+  ): Promise<void> {
+    if (opts.waitMs <= 0 || done(cell)) return;
+    const over = new AbortController();
+    const watcher = () => {
+      if (done(cell) || this.#detach.signal.aborted) over.abort();
+    };
+    cell.watchers.add(watcher);
+    const signal = opts.signal ? AbortSignal.any([opts.signal, over.signal]) : over.signal;
+    try {
+      await this.#shop.clock.sleep(opts.waitMs, { signal }).catch(() => undefined);
+    } finally {
+      cell.watchers.delete(watcher);
+    }
+  }
+}
+
+function viewOf<L extends LaneLink>(cell: LaneCell<L>): LaneView {
+  const { lane, state, container, drift, link } = cell;
+  return { lane, state, container, drift, linked: link !== null };
+}
+
+function isReady<L extends LaneLink>(cell: LaneCell<L>): boolean {
+  return cell.state.phase === "ready";
+}
+
+function isDown<L extends LaneLink>(cell: LaneCell<L>): boolean {
+  return cell.state.phase === "stopped" || cell.state.phase === "absent" || cell.state.phase === "unknown";
+}

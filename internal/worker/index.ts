@@ -1,0 +1,3 @@
+export { createLog, type WorkerLog } from "./log.ts";
+export { runWarmUp } from "./run-warm-up.ts";
+export { type RunningWorker, startWorker, type WorkerOptions } from "./worker.ts";

@@ -1,0 +1,2 @@
+export { END_LADDER, type LadderStep } from "./end-processes.ts";
+export { createJobs, type JobReply, type Jobs, type StartRequest } from "./jobs.ts";

@@ -1,0 +1,140 @@
+import type { JobError } from "../../job/index.ts";
+import type { AttemptReport, StartWork } from "../../protocol/index.ts";
+import { whyEnvInvalid } from "../job-env.ts";
+import type { AttemptLog, Spool } from "../spool/index.ts";
+import { type RunDeps, type RunningAttempt, runAttempt } from "./run-attempt.ts";
+
+/** Answer to `start` and `cancel`. */
+export type JobReply =
+  | { readonly kind: "ok"; readonly attempt: AttemptReport }
+  | { readonly kind: "refused"; readonly error: JobError };
+
+/** An attempt as the host asks for it. */
+export interface StartRequest {
+  readonly job: string;
+  readonly attempt: number;
+  readonly generation: number;
+  readonly bodyHash: string;
+  readonly work: StartWork;
+}
+
+/** The jobs of this lane. */
+export interface Jobs {
+  /**
+   * Idempotent by (job, attempt). Unknown: recorded, then run. Known: reported; and run, if an earlier worker process
+   * accepted it but never started it: only the host knows whether that is still wanted.
+   */
+  start(request: StartRequest): Promise<JobReply>;
+  /** Begins to end an attempt; for one that has ended, nothing happens. The end comes as an event. */
+  cancel(job: string, attempt: number): Promise<JobReply>;
+  running(): readonly { readonly job: string; readonly attempt: number }[];
+  /** Stops or resumes reading the output of all running attempts. */
+  setPaused(paused: boolean): void;
+  /** Takes no more and ends what runs. Resolves when all ends are spooled. */
+  stop(): Promise<void>;
+}
+
+/** The jobs over a spool. `generation` is this worker's. */
+export function createJobs(deps: RunDeps & { readonly spool: Spool; readonly generation: number }): Jobs {
+  const { spool, generation } = deps;
+  const running = new Map<string, RunningAttempt>();
+  /** Attempts whose record is being made durable: their repeats and cancels wait for it. */
+  const accepting = new Map<string, Promise<JobReply>>();
+  let stopping = false;
+  let paused = false;
+
+  /** In a turn of its own, so that the answer goes out first: starting a process blocks for a millisecond or two. */
+  const runSoon = (attempt: AttemptLog, work: StartWork) => {
+    setImmediate(() => {
+      if (!stopping && attempt.phase() === "accepted" && !running.has(attempt.key)) run(attempt, work);
+    });
+  };
+  const run = (attempt: AttemptLog, work: StartWork) => {
+    const run = runAttempt(attempt, work, deps);
+    running.set(attempt.key, run);
+    if (paused) run.setPaused(true);
+    void run.ended.then(() => {
+      running.delete(attempt.key);
+      deps.log.info("attempt ended", { attempt: attempt.key });
+    });
+    deps.log.info("attempt started", { attempt: attempt.key });
+  };
+  const startKnown = (attempt: AttemptLog, request: StartRequest): JobReply => {
+    if (attempt.record.bodyHash !== request.bodyHash) {
+      return refused("body_mismatch", `attempt ${attempt.key} was accepted with another body`);
+    }
+    runSoon(attempt, request.work);
+    return { kind: "ok", attempt: attempt.report() };
+  };
+  const accept = async (request: StartRequest): Promise<JobReply> => {
+    const { job, attempt, bodyHash, work } = request;
+    try {
+      const log = await spool.accept({ job, attempt, bodyHash, generation, atMs: deps.clock.nowMs() });
+      runSoon(log, work);
+      return { kind: "ok", attempt: log.report() };
+    } catch (caught) {
+      deps.log.error("attempt not recorded", { attempt: `${job}/${attempt}`, err: caught });
+      return refused("spool_failed", `attempt ${job}/${attempt} could not be recorded: ${(caught as Error).message}`);
+    }
+  };
+
+  const accepted = async (key: string) => {
+    for (let pending = accepting.get(key); pending !== undefined; pending = accepting.get(key)) await pending;
+  };
+
+  return {
+    start: async (request) => {
+      const key = `${request.job}/${request.attempt}`;
+      if (request.generation !== generation) {
+        return refused("stale_generation", `this worker is generation ${generation}, not ${request.generation}`);
+      }
+      if (accepting.has(key)) await accepted(key);
+      const known = spool.find(request.job, request.attempt);
+      if (known !== undefined) return startKnown(known, request);
+      const invalid = whyEnvInvalid(request.work.env) ?? whyCwdInvalid(request.work.cwd);
+      if (invalid !== null) return refused("invalid_work", invalid);
+      if (stopping) return refused("stopping", "the lane's worker is stopping");
+      const reply = accept(request).finally(() => accepting.delete(key));
+      accepting.set(key, reply);
+      return reply;
+    },
+    cancel: async (job, attempt) => {
+      const key = `${job}/${attempt}`;
+      if (accepting.has(key)) await accepted(key);
+      const log = spool.find(job, attempt);
+      if (log === undefined) return refused("unknown_attempt", `attempt ${key} was never accepted here`);
+      const run = running.get(key);
+      if (run !== undefined) run.end("cancel");
+      else if (log.phase() === "accepted") log.appendLife(CANCELLED_UNSTARTED);
+      return { kind: "ok", attempt: log.report() };
+    },
+    running: () =>
+      [...running.values()].map(({ attempt: { record } }) => ({ job: record.job, attempt: record.attempt })),
+    setPaused: (wanted) => {
+      paused = wanted;
+      for (const run of running.values()) run.setPaused(wanted);
+    },
+    stop: async () => {
+      stopping = true;
+      await Promise.all(accepting.values());
+      const runs = [...running.values()];
+      for (const run of runs) run.end("shutdown");
+      await Promise.all(runs.map((run) => run.ended));
+    },
+  };
+}
+
+const CANCELLED_UNSTARTED = {
+  type: "finished",
+  outcome: { kind: "cancelled", result: { exitCode: null, signal: null, stderrTail: "", truncated: false } },
+} as const;
+
+function refused(code: string, message: string): JobReply {
+  return { kind: "refused", error: { code, message } };
+}
+
+function whyCwdInvalid(cwd: string): string | null {
+  return cwd.startsWith("/") && !cwd.includes("\0")
+    ? null
+    : `the working directory ${JSON.stringify(cwd)} is not absolute`;
+}

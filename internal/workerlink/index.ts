@@ -1,0 +1,11 @@
+export { openLink } from "./open-link.ts";
+export { createReadyProber, type ProbeResult, type ProbeTarget, type ReadyProber } from "./probe.ts";
+export type {
+  EventBatch,
+  LaneApiRequest,
+  LaneApiResponse,
+  LinkEnd,
+  LinkHandlers,
+  OpenLinkOptions,
+  WorkerLink,
+} from "./worker-link.ts";

@@ -1,0 +1,146 @@
+import { AppError, toError } from "../base/index.ts";
+import {
+  type AttemptReport,
+  HEARTBEAT_EVERY_MS,
+  HEARTBEAT_SILENCE_MS,
+  type HostFrame,
+  LINK_CLOSE,
+  LINK_FRAME_MAX_BYTES,
+  type WorkerFrame,
+} from "../protocol/index.ts";
+import type { FrameSocket, SocketEnd } from "./frame-socket.ts";
+import type { Challenge } from "./host-handshake.ts";
+import { createLaneCalls } from "./lane-calls.ts";
+import { misfit, refused, unreachable } from "./link-errors.ts";
+import { createPendingReplies } from "./pending-replies.ts";
+import type { CallOptions, LinkEnd, OpenLinkOptions, WorkerLink } from "./worker-link.ts";
+
+type Reply = Extract<WorkerFrame, { readonly t: "reply" }>["result"];
+type Asked = DistributiveOmit<Extract<HostFrame, { readonly t: "start" | "cancel" }>, "id">;
+type DistributiveOmit<T, K extends string> = T extends unknown ? Omit<T, K> : never;
+
+/** A frame's own number, once it has one. */
+const ID_ROOM = 32;
+
+/** The link over a socket whose worker has proven itself; takes all frames from now on. */
+export function createOpenLink(
+  socket: FrameSocket,
+  proven: { readonly challenge: Challenge; readonly attempts: readonly AttemptReport[] },
+  { laneId, on }: Pick<OpenLinkOptions, "laneId" | "on">,
+): WorkerLink {
+  const { generation, pid, boot, spool } = proven.challenge;
+  const replies = createPendingReplies<Reply>();
+  const pongs = createPendingReplies<null>();
+  const send = (frame: HostFrame) => void socket.send(frame).catch(() => {});
+  const calls = createLaneCalls(on.apiRequest, send);
+  let lastHeardMs = performance.now();
+  let isOver = false;
+  let resolveClosed: (reason: string) => void = () => {};
+  const closed = new Promise<string>((resolve) => {
+    resolveClosed = resolve;
+  });
+
+  const end = (how: LinkEnd) => {
+    if (isOver) return;
+    isOver = true;
+    clearInterval(beat);
+    const error = how.error ?? unreachable(laneId, how.reason);
+    replies.end(error);
+    pongs.end(error);
+    calls.end();
+    resolveClosed(how.reason);
+    on.closed(how);
+  };
+  const ask = async (frame: Asked, opts: CallOptions): Promise<AttemptReport> => {
+    const bytes = Buffer.byteLength(JSON.stringify(frame)) + ID_ROOM;
+    if (bytes > LINK_FRAME_MAX_BYTES) throw tooLarge(bytes);
+    const result = await replies.request((id) => socket.send({ ...frame, id } as HostFrame), opts);
+    if (result.kind === "refused") throw refused(laneId, result.error.code, result.error.message);
+    return result.attempt;
+  };
+  const ping = async (opts: CallOptions): Promise<number> => {
+    const sentAtMs = performance.now();
+    await pongs.request((id) => socket.send({ t: "ping", id }), opts);
+    return performance.now() - sentAtMs;
+  };
+  const onFrame = (frame: WorkerFrame): void => {
+    switch (frame.t) {
+      case "events":
+        on.events(frame);
+        break;
+      case "reply":
+        if (!replies.settle(frame.id, frame.result)) socket.cut("a reply to nothing that was asked");
+        break;
+      case "pong":
+        if (!pongs.settle(frame.id, null)) socket.cut("a pong to no ping");
+        break;
+      case "heartbeat":
+        on.heartbeat(frame.running);
+        break;
+      case "api.request":
+        calls.onRequest(frame);
+        break;
+      default:
+        socket.cut(`${frame.t} on an open link`);
+    }
+  };
+  const judgeSilence = () => {
+    if (isOver || performance.now() - lastHeardMs <= HEARTBEAT_SILENCE_MS) return;
+    const reason = `silent for ${HEARTBEAT_SILENCE_MS / 1000} s`;
+    end({ kind: "lost", reason, error: unreachable(laneId, reason) });
+    socket.terminate();
+  };
+  const beat = setInterval(() => {
+    // After a pause of this process the worker's frames wait unread: let them be read before judging.
+    if (performance.now() - lastHeardMs > HEARTBEAT_SILENCE_MS) setImmediate(() => setImmediate(judgeSilence));
+    ping({}).catch(() => {});
+  }, HEARTBEAT_EVERY_MS);
+  beat.unref();
+
+  socket.deliverTo({
+    frame: (frame) => {
+      if (isOver) return;
+      lastHeardMs = performance.now();
+      try {
+        onFrame(frame);
+      } catch (caught) {
+        const reason = `a handler of the link failed: ${toError(caught).message}`;
+        end({ kind: "dropped", reason, error: new AppError({ code: "internal.bug", message: reason, cause: caught }) });
+        socket.terminate();
+      }
+    },
+    ended: (how) => end(toLinkEnd(laneId, how)),
+  });
+  return {
+    laneId,
+    generation,
+    pid,
+    boot,
+    spool,
+    attempts: proven.attempts,
+    start: (job, attempt, bodyHash, work, opts) => ask({ t: "start", job, attempt, generation, bodyHash, work }, opts),
+    cancel: (job, attempt, opts) => ask({ t: "cancel", job, attempt }, opts),
+    ack: (job, attempt, seq) => send({ t: "ack", job, attempt, seq }),
+    ping,
+    close: (reason) => {
+      // A close frame holds 123 bytes.
+      socket.close(LINK_CLOSE.normal, reason.slice(0, 40));
+      end({ kind: "closed", reason, error: null });
+    },
+    closed,
+  };
+}
+
+function toLinkEnd(laneId: string, end: SocketEnd): LinkEnd {
+  if (end.kind === "misfit") return { kind: "dropped", reason: end.reason, error: misfit(laneId, end.reason) };
+  const reason = end.error?.message ?? (end.reason || `the connection ended (${end.code})`);
+  return { kind: "lost", reason, error: unreachable(laneId, reason, end.error ?? undefined) };
+}
+
+function tooLarge(bytes: number): AppError {
+  return new AppError({
+    code: "request.too_large",
+    message: `a job of ${bytes} bytes does not fit a frame of ${LINK_FRAME_MAX_BYTES}`,
+    hint: "put long input into a file of the worktree",
+  });
+}

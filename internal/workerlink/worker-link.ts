@@ -1,0 +1,95 @@
+import type { AppError } from "../base/index.ts";
+import type { WorkerEvent } from "../job/index.ts";
+import type { AttemptReport, StartWork } from "../protocol/index.ts";
+import type { LinkTarget } from "./host-handshake.ts";
+
+/** Options of every call that can wait. */
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Events of one attempt, in order. */
+export interface EventBatch {
+  readonly job: string;
+  readonly attempt: number;
+  readonly events: readonly WorkerEvent[];
+}
+
+/** A call of the lane to the host API. `path` is below `/v1/lane/`, normalised. */
+export interface LaneApiRequest {
+  readonly method: "GET" | "POST";
+  readonly path: string;
+  /** Idempotency key. */
+  readonly key: string | null;
+  readonly body: string;
+}
+
+/** The answer to a {@link LaneApiRequest}. */
+export interface LaneApiResponse {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: string;
+}
+
+/** Why a link is gone. */
+export interface LinkEnd {
+  /** `closed`: by us. `lost`: the socket or the worker went. `dropped`: we cut it, the worker broke the protocol. */
+  readonly kind: "closed" | "lost" | "dropped";
+  readonly reason: string;
+  /** For `lost` and `dropped`: `worker.unreachable`, `worker.protocol`, `internal.bug`. */
+  readonly error: AppError | null;
+}
+
+/** What a link reports. Handlers are called in the order of the frames, and never after `closed`. */
+export interface LinkHandlers {
+  /** Must not wait. A handler that throws drops the link: what it did not take is replayed on the next one. */
+  readonly events: (batch: EventBatch) => void;
+  readonly heartbeat: (running: readonly { readonly job: string; readonly attempt: number }[]) => void;
+  /** The signal aborts when the link goes; the answer is then of no use. A rejection is answered with 500. */
+  readonly apiRequest: (request: LaneApiRequest, opts: { readonly signal: AbortSignal }) => Promise<LaneApiResponse>;
+  /** Exactly once, when the link is gone. Not called when opening fails. */
+  readonly closed: (end: LinkEnd) => void;
+}
+
+/** What a link is opened with. */
+export interface OpenLinkOptions extends LinkTarget, CallOptions {
+  /** `http://127.0.0.1:PORT`. */
+  readonly endpoint: string;
+  /**
+   * What the host has committed of each attempt the worker knows, as `{"<job>/<attempt>": seq}`. Attempts left out
+   * are replayed from what the worker knows to be acknowledged.
+   */
+  readonly getAcked: (
+    attempts: readonly AttemptReport[],
+  ) => Readonly<Record<string, number>> | Promise<Readonly<Record<string, number>>>;
+  readonly on: LinkHandlers;
+}
+
+/** A proven link to one generation's worker. */
+export interface WorkerLink {
+  readonly laneId: string;
+  readonly generation: number;
+  /** The worker's pid inside the container. */
+  readonly pid: number;
+  /** Random per worker process. */
+  readonly boot: string;
+  /** Random per volume: another one means that the worker's record is gone. */
+  readonly spool: string;
+  /** What the worker knew when the link was opened. */
+  readonly attempts: readonly AttemptReport[];
+  /**
+   * Idempotent by (job, attempt). An attempt reported as `accepted` was never started: `start` it again (with this
+   * link's generation) to have it run. @throws worker.refused (details.code says why), worker.unreachable,
+   * request.too_large
+   */
+  start(job: string, attempt: number, bodyHash: string, work: StartWork, opts: CallOptions): Promise<AttemptReport>;
+  /** Begins to end an attempt; the end comes as an event. @throws worker.refused, worker.unreachable */
+  cancel(job: string, attempt: number, opts: CallOptions): Promise<AttemptReport>;
+  /** Everything through `seq` is committed. Lost acks are harmless. */
+  ack(job: string, attempt: number, seq: number): void;
+  /** One round trip, ms. @throws worker.unreachable */
+  ping(opts: CallOptions): Promise<number>;
+  close(reason: string): void;
+  /** Resolves with the reason once the link is gone; `on.closed` has the details. */
+  readonly closed: Promise<string>;
+}
