@@ -76,8 +76,10 @@ make_rootfs() {
     'path-exclude=/usr/share/man/*' 'path-exclude=/usr/share/info/*' 'path-exclude=/usr/share/locale/*'; do
     options+=(--dpkgopt="$option")
   done
-  # The hook's apt options (this machine's proxy) must not stay in the image.
-  TMPDIR="$work" mmdebstrap --variant=minbase --include="$(runtime_packages | paste -sd,)" "${options[@]}" \
+  # mmdebstrap leaves its apt options (this machine's proxy), which must not stay in the image.
+  # The system's own programs: mmdebstrap starts Python for every package, and a version manager's wrapper is slow.
+  PATH=/usr/sbin:/usr/bin:/sbin:/bin TMPDIR="$work" mmdebstrap --variant=minbase \
+    --include="$(runtime_packages | paste -sd,)" "${options[@]}" \
     --customize-hook='rm -f "$1/etc/apt/apt.conf.d/99mmdebstrap"' "$suite" "$work/rootfs.tar" - <<<"$lines"
 }
 
@@ -116,7 +118,7 @@ main() {
     --change 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' --change 'ENV LANG=C.UTF-8' \
     --change 'WORKDIR /workspace' --change 'CMD ["bash"]' \
     --message "built offline from packages of $suite" "$work/rootfs.tar" "$name" ||
-    die "podman could not import the base system" "check free space with: podman info --format '{{.Store.GraphRoot}}'"
+    die "podman could not import the base system (its message is above)" "see whether this works, and has space: podman info"
 }
 
 main "$@"

@@ -25,13 +25,23 @@ have() { command -v "$1" >/dev/null 2>&1; }
 
 seconds_since() { awk -v a="$1" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", b - a }'; }
 
+# Says that WHAT is still going, every 20 s, until it is ended or the script is gone.
+still_going() {
+  local what="$1" start="$2"
+  while sleep 20 && kill -0 "$$" 2>/dev/null; do say "$what: still going ($(seconds_since "$start") s)"; done
+}
+
 # quietly "what" CMD...: runs CMD with its output kept in a file; shows the output's end only when it fails.
 quietly() {
-  local what="$1" log status=0 start="$EPOCHREALTIME"
+  local what="$1" log status=0 start="$EPOCHREALTIME" ticker
   shift
   log="$(mktemp "${TMPDIR:-/tmp}/lanekeeper-setup.XXXXXX")"
   say "$what ..."
+  still_going "$what" "$start" </dev/null &
+  ticker=$!
   "$@" >"$log" 2>&1 </dev/null || status=$?
+  kill "$ticker" 2>/dev/null || true
+  wait "$ticker" 2>/dev/null || true
   if [ "$status" -eq 0 ]; then
     say "$what: done ($(seconds_since "$start") s)"
   else

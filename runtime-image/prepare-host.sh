@@ -141,12 +141,15 @@ modules_are_current() {
   modules_stamp >"$stamp"
 }
 
-npm_ci() {
+install_modules() {
   local prefix
   # Where Node's own headers are installed, native code compiles without fetching them.
   prefix="$(dirname "$(dirname "$(readlink -f "$(command -v node)")")")"
   [ ! -f "$prefix/include/node/node.h" ] || export npm_config_nodedir="$prefix"
-  npm ci --prefix "$CHECKOUT" --no-progress
+  npm ci --prefix "$CHECKOUT" --no-progress && return 0
+  # `npm ci` refuses a lock file written against a registry without the other platforms' optional packages. This
+  # installs the same locked versions and leaves the lock file alone.
+  npm install --prefix "$CHECKOUT" --no-save --no-progress
 }
 
 step_modules() {
@@ -155,8 +158,8 @@ step_modules() {
     LANEKEEPER_SETUP_LOCKED=modules with_lock "$CHECKOUT/package.json" "$RUNTIME_DIR/prepare-host.sh" modules
     return
   fi
-  quietly "installing node_modules (about 70 s: SQLite may have to be compiled)" npm_ci ||
-    die "npm could not install the packages" "check the npm registry (npm ping) and the compiler (g++ --version), then run: make setup"
+  quietly "installing node_modules (about 70 s: SQLite may have to be compiled)" install_modules ||
+    die "npm could not install the packages" "check the npm registry (npm ping), the compiler (g++ --version) and Node's headers (npm config nodedir), then run: make setup"
   modules_stamp >"$CHECKOUT/node_modules/.lanekeeper-stamp"
 }
 

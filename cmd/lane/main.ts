@@ -1,25 +1,34 @@
-import { readFileSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import os from "node:os";
 import { fileURLToPath } from "node:url";
-import { systemClock } from "../../internal/base/index.ts";
+import { systemClock, toError } from "../../internal/base/index.ts";
 import { createProcessIo, type DaemonPlaces, runCli } from "../../internal/cli/index.ts";
 // Not by its index, which brings the configuration's parsers along: they cost each verb 30 ms.
 import { resolvePaths } from "../../internal/config/paths.ts";
+import packageJson from "../../package.json" with { type: "json" };
 
-// Bundled to `dist/bin/lane`: beside it stands `laned`, above it the description of the build.
-const bundled = import.meta.url.includes("/dist/bin/");
-const dist = new URL(bundled ? "../" : "../../dist/", import.meta.url);
+/** Set by the build: the id that all programs of one build share. */
+declare const LANEKEEPER_BUILD: string | undefined;
 
-process.exit(
-  await runCli({
-    io: createProcessIo(process),
-    clock: systemClock,
-    build: readBuild(),
-    laned: fileURLToPath(new URL("bin/laned", dist)),
-    locate,
-  }),
+// Run from source there is no build, and the daemon is the one that was built last.
+const build = typeof LANEKEEPER_BUILD === "string" ? LANEKEEPER_BUILD : "source";
+const bin = new URL(build === "source" ? "../../dist/bin/" : "./", import.meta.url);
+
+runCli({
+  io: createProcessIo(process),
+  clock: systemClock,
+  build: { version: packageJson.version, build },
+  laned: fileURLToPath(new URL("laned", bin)),
+  locate,
+}).then(
+  (exitCode) => process.exit(exitCode),
+  (caught: unknown) => {
+    process.stderr.write(`error: ${toError(caught).message}\n`);
+    process.exit(1);
+  },
 );
 
+/** The places of this user's installation. @throws config.invalid */
 async function locate(): Promise<DaemonPlaces> {
   const { runtime, state } = resolvePaths(process.env, process.getuid?.() ?? 0, {
     homedir: os.homedir(),
@@ -27,13 +36,4 @@ async function locate(): Promise<DaemonPlaces> {
     hasFolder: (path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true,
   });
   return { socket: runtime.apiSocket, logFile: state.log };
-}
-
-/** What the build says of itself; run from source, this is no build. */
-function readBuild(): { readonly version: string; readonly build: string } {
-  try {
-    return JSON.parse(readFileSync(new URL("build.json", dist), "utf8"));
-  } catch {
-    return { version: "0.0.0", build: "source" };
-  }
 }

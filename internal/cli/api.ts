@@ -69,8 +69,10 @@ export interface Api {
   followFeed(opts: Waits & { readonly after: number | undefined }): AsyncGenerator<FeedMessage, void>;
 }
 
-/** One message of the feed. */
-export type FeedMessage = { readonly kind: "entry"; readonly entry: ApiFeedEntry } | { readonly kind: "gap" };
+/** One message of the feed. A gap: what came before entry `to` is gone, and the feed goes on after it. */
+export type FeedMessage =
+  | { readonly kind: "entry"; readonly entry: ApiFeedEntry }
+  | { readonly kind: "gap"; readonly to: number };
 
 interface Waits {
   readonly signal?: AbortSignal | undefined;
@@ -102,7 +104,8 @@ export function createApi(client: Client, loadProtocol: () => Promise<Protocol>)
     addLane: (body) => client.call("/v1/lanes", (p) => p.laneSchema, post(body)),
     planAddLane: (body) => client.call("/v1/lanes", (p) => p.planSchema, post({ ...body, dryRun: true })),
     showLane: (lane, opts) => client.call(at(lane), (p) => p.laneSchema, { query: prefer(lane), ...opts }),
-    patchLane: (lane, body) => client.call(at(lane), (p) => p.laneSchema, { method: "PATCH", query: prefer(lane), body }),
+    patchLane: (lane, body) =>
+      client.call(at(lane), (p) => p.laneSchema, { method: "PATCH", query: prefer(lane), body }),
     removeLane: (lane, { force }) =>
       client.send(at(lane), {
         method: "DELETE",
@@ -146,15 +149,16 @@ export function createApi(client: Client, loadProtocol: () => Promise<Protocol>)
     listFeed: ({ after, limit }) =>
       client.call("/v1/events", (p) => p.feedEntrySchema.array(), { query: { after, limit, follow: 0 } }),
     async *followFeed({ after, ...opts }) {
-      const { feedEntrySchema } = await loadProtocol();
+      const protocol = await loadProtocol();
       for await (const message of client.stream("/v1/events", { lastId: after, idleMs: STREAM_IDLE_MS, ...opts })) {
-        yield toFeedMessage(message, feedEntrySchema);
+        yield toFeedMessage(message, protocol);
       }
     },
   };
 }
 
-function toFeedMessage(message: SseMessage, schema: Protocol["feedEntrySchema"]): FeedMessage {
-  if (message.event === "gap") return { kind: "gap" };
-  return { kind: "entry", entry: schema.parse(JSON.parse(message.data)) };
+function toFeedMessage(message: SseMessage, { feedEntrySchema, feedGapSchema }: Protocol): FeedMessage {
+  const value: unknown = JSON.parse(message.data);
+  if (message.event === "gap") return { kind: "gap", to: feedGapSchema.parse(value).to };
+  return { kind: "entry", entry: feedEntrySchema.parse(value) };
 }

@@ -7,6 +7,8 @@ import { viewEvent } from "./job-events.ts";
 import { judgeJob } from "./outcome.ts";
 
 const EXIT_TERMINATED = 143;
+/** How often the reason why a job waits is looked up. */
+const REASON_LOOK_MS = 500;
 
 /**
  * Streams a job's output to our own until it has ended and resolves with the exit code that stands for it. The first
@@ -30,7 +32,7 @@ export async function attach(ctx: Ctx, submit: () => Promise<ApiJob>): Promise<n
     const submitted = await Promise.race([submit(), aborted(leave.signal)]);
     state.job = submitted.id;
     if (state.asked !== null) background.push(cancel(ctx, submitted.id, leave.signal));
-    const ended = await stream(ctx, submitted.id, leave.signal);
+    const ended = await streamWithReasons(ctx, submitted.id, leave.signal);
     if (ctx.json) await ctx.printJson(ended, { line: true });
     return await report(ctx, ended, state.asked);
   } catch (caught) {
@@ -52,6 +54,32 @@ export async function stream(ctx: Ctx, id: string, signal: AbortSignal, after = 
     if (next.done) return next.value;
     if (ctx.json) await ctx.printJson(next.value, { line: true });
     else await show(ctx, next.value);
+  }
+}
+
+/** As {@link stream}, and says what the job waits for until it runs: reasons that change are not part of its log. */
+async function streamWithReasons(ctx: Ctx, id: string, signal: AbortSignal): Promise<ApiJob> {
+  const done = new AbortController();
+  const telling = ctx.json || ctx.quiet ? null : tellReasons(ctx, id, AbortSignal.any([done.signal, signal]));
+  try {
+    return await stream(ctx, id, signal);
+  } finally {
+    done.abort();
+    await telling;
+  }
+}
+
+async function tellReasons(ctx: Ctx, id: string, signal: AbortSignal): Promise<void> {
+  const api = await ctx.api();
+  try {
+    for (;;) {
+      await ctx.clock.sleep(REASON_LOOK_MS, { signal });
+      const { state, detail } = await api.showJob(id, { signal });
+      if (state !== "queued") return;
+      if (detail !== null) ctx.progress.update(`waiting: ${detail}`);
+    }
+  } catch {
+    // Ended, or the daemon is away: the stream says so.
   }
 }
 
@@ -94,9 +122,12 @@ async function report(ctx: Ctx, job: ApiJob, asked: StopSignal | null): Promise<
 async function cancel(ctx: Ctx, id: string, signal: AbortSignal): Promise<void> {
   try {
     const api = await ctx.api();
-    await throughRestarts({ signal, clock: ctx.clock, onAway: () => {}, onBack: () => {} }, () => api.cancelJob(id, { signal }));
+    await throughRestarts({ signal, clock: ctx.clock, onAway: () => {}, onBack: () => {} }, () =>
+      api.cancelJob(id, { signal }),
+    );
   } catch (caught) {
-    if (!signal.aborted) await ctx.note(`the job could not be cancelled: ${caught instanceof Error ? caught.message : "unknown"}`);
+    if (!signal.aborted)
+      await ctx.note(`the job could not be cancelled: ${caught instanceof Error ? caught.message : "unknown"}`);
   }
 }
 

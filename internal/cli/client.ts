@@ -31,7 +31,10 @@ export interface Client {
    * Messages of an event stream until the daemon ends it. `idleMs` without a single byte counts as broken.
    * @throws daemon.unreachable when it breaks off, cancelled, and whatever problem the daemon answers
    */
-  stream(path: string, init: CallInit & { readonly idleMs: number; readonly lastId?: number | undefined }): AsyncGenerator<SseMessage, void>;
+  stream(
+    path: string,
+    init: CallInit & { readonly idleMs: number; readonly lastId?: number | undefined },
+  ): AsyncGenerator<SseMessage, void>;
 }
 
 /** The daemon answers all but the waiting calls in milliseconds; engine calls may take their time. */
@@ -43,7 +46,12 @@ export function createClient(opts: {
   readonly signal: AbortSignal;
   readonly loadProtocol: () => Promise<Protocol>;
 }): Client {
-  const toCall = (path: string, init: CallInit, headers: Readonly<Record<string, string>>, signal: AbortSignal): HttpCall => ({
+  const toCall = (
+    path: string,
+    init: CallInit,
+    headers: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): HttpCall => ({
     socketPath: opts.socketPath,
     method: init.method ?? "GET",
     path: path + toQuery(init.query),
@@ -55,12 +63,17 @@ export function createClient(opts: {
   const exchange = (path: string, init: CallInit): Promise<string> => {
     const ms = init.timeoutMs ?? CALL_BUDGET_MS;
     const makeError = () =>
-      new AppError({ code: "timeout", message: `laned did not answer within ${ms} ms (${path})`, hint: "see `lane status` and laned's log" });
+      new AppError({
+        code: "timeout",
+        message: `laned did not answer within ${ms} ms (${path})`,
+        hint: "see `lane status` and laned's log",
+      });
     return withDeadline({ ms, signal: either(opts.signal, init.signal), makeError }, async (signal) => {
       const call = toCall(path, init, {}, signal);
       const answer = await openCall(call);
       const text = await readBody(call, answer);
-      if (answer.status >= 400 && answer.status !== init.accept) throw await toProblemError(answer, text, opts.loadProtocol);
+      if (answer.status >= 400 && answer.status !== init.accept)
+        throw await toProblemError(answer, text, opts.loadProtocol);
       return text;
     });
   };
@@ -109,7 +122,11 @@ async function* watchIdle(body: IncomingMessage, idleMs: number): AsyncGenerator
   }
 }
 
-async function toProblemError(answer: HttpAnswer, text: string, loadProtocol: () => Promise<Protocol>): Promise<AppError> {
+async function toProblemError(
+  answer: HttpAnswer,
+  text: string,
+  loadProtocol: () => Promise<Protocol>,
+): Promise<AppError> {
   const { parseProblem } = await loadProtocol();
   return parseProblem(answer.status, parseJson(text));
 }

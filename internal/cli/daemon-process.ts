@@ -99,7 +99,11 @@ async function readTail(file: string, from: number, lines: number): Promise<read
     const start = Math.max(from, size - LOG_TAIL_BYTES);
     const buffer = Buffer.alloc(Math.max(0, size - start));
     await log.read(buffer, 0, buffer.length, start);
-    return buffer.toString("utf8").split("\n").filter((line) => line !== "").slice(-lines);
+    return buffer
+      .toString("utf8")
+      .split("\n")
+      .filter((line) => line !== "")
+      .slice(-lines);
   } finally {
     await log.close();
   }

@@ -2,6 +2,7 @@ import { AppError, hasCode } from "../base/index.ts";
 import type { ApiStatus } from "../protocol/index.ts";
 import type { Ctx } from "./context.ts";
 import { type DaemonEnd, type DaemonProcess, startDaemon } from "./daemon-process.ts";
+import { shortBuild } from "./text.ts";
 
 /** A daemon that answers, and whether this call started it. */
 export interface EnsuredDaemon {
@@ -13,8 +14,9 @@ export interface EnsuredDaemon {
 /** The first start migrates the store and probes the engine. */
 const START_BUDGET_MS = 60_000;
 const POLL_MS = 50;
-/** How long a process that ended at once is given for another one to answer in its place. */
-const RIVAL_BUDGET_MS = 3000;
+/** Exit code of a laned that found another one in its place (`daemon.already_running`). */
+const EXIT_CONFLICT = 5;
+const EXIT_USAGE = 2;
 const LOG_LINES = 20;
 
 /**
@@ -42,14 +44,15 @@ export async function ensureDaemon(ctx: Ctx): Promise<EnsuredDaemon> {
 
 /** Our process lost a race against another `lane up`, or could not start: the one who answers now decides. */
 async function joinRival(ctx: Ctx, started: DaemonProcess, end: DaemonEnd, logFile: string): Promise<EnsuredDaemon> {
+  const budgetMs = end.exitCode === EXIT_CONFLICT ? START_BUDGET_MS : 0;
   const endedMs = ctx.clock.monotonicMs();
-  while (ctx.clock.monotonicMs() - endedMs < RIVAL_BUDGET_MS) {
+  do {
     const rival = await findDaemon(ctx);
     if (rival !== null && (await isReady(ctx))) return { status: sameBuild(ctx, rival), started: null };
     await ctx.clock.sleep(POLL_MS, { signal: ctx.signal });
-  }
+  } while (ctx.clock.monotonicMs() - endedMs < budgetMs);
   throw new AppError({
-    code: end.exitCode === 2 ? "config.invalid" : "daemon.unreachable",
+    code: end.exitCode === EXIT_USAGE ? "config.invalid" : "daemon.unreachable",
     message: `laned ended at once (${end.signal ?? `exit code ${end.exitCode}`})`,
     hint: `mend what its log says: ${logFile}`,
     details: { "last log lines": await started.readLog(LOG_LINES) },
@@ -72,7 +75,7 @@ export function sameBuild(ctx: Ctx, status: ApiStatus): ApiStatus {
   if (status.build === ours) return status;
   throw new AppError({
     code: "daemon.other_build",
-    message: `laned of another build is running (${status.build}, pid ${status.pid}; this is ${ours})`,
+    message: `laned of another build is running (${shortBuild(status.build)}, pid ${status.pid}; this is ${shortBuild(ours)})`,
     hint: "lane down && lane up",
     details: { theirs: status.build, ours, pid: status.pid },
   });

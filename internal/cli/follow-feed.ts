@@ -20,10 +20,10 @@ export async function* followFeed(
     try {
       for await (const message of api.followFeed({ after: last, signal })) {
         link.isBack();
-        if (message.kind === "entry") {
-          if (message.entry.seq <= (last ?? -1)) continue;
-          last = message.entry.seq;
-        }
+        const seq = message.kind === "gap" ? message.to : message.entry.seq;
+        if (message.kind === "entry" && seq <= (last ?? -1)) continue;
+        // A feed that began anew goes back: its gap says where to.
+        last = seq;
         yield message;
       }
       await clock.sleep(AGAIN_MS, { signal });

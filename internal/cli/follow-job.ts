@@ -1,4 +1,4 @@
-import { AppError, type Clock, hasCode } from "../base/index.ts";
+import { type AppError, type Clock, hasCode } from "../base/index.ts";
 import type { ApiJob, ApiJobEvent } from "../protocol/index.ts";
 import type { Api } from "./api.ts";
 import { isEnded } from "./outcome.ts";

@@ -57,7 +57,9 @@ export function openCall(call: HttpCall): Promise<HttpAnswer> {
         }),
     );
     outgoing.on("socket", (socket) => socket.once("connect", () => (connected = true)));
-    outgoing.on("error", (error) => reject(signal?.aborted ? abortReason(signal) : toUnreachable(error, call, connected)));
+    outgoing.on("error", (error) =>
+      reject(signal?.aborted ? abortReason(signal) : toUnreachable(error, call, connected)),
+    );
     outgoing.end(payload);
   });
 }

@@ -36,7 +36,15 @@ function viewOutput(event: ApiJobEvent): EventView {
 }
 
 function viewState({ phase, detail }: ApiJobEvent): EventView {
-  const waits = phase === "queued" || phase === "dispatching" || phase === "accepted" || phase === "running";
-  if (!waits) return { kind: "nothing" };
-  return typeof detail === "string" && detail !== "" ? { kind: "waiting", text: `waiting: ${detail}` } : { kind: "going" };
+  const text = typeof detail === "string" && detail !== "" ? detail : null;
+  switch (phase) {
+    case "queued":
+    case "dispatching":
+    case "accepted":
+      return text === null ? { kind: "nothing" } : { kind: "waiting", text: `waiting: ${text}` };
+    case "running":
+      return text === null ? { kind: "going" } : { kind: "note", text };
+    default:
+      return { kind: "nothing" };
+  }
 }

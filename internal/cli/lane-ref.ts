@@ -54,5 +54,5 @@ function deepest<T>(things: readonly T[], folderOf: (thing: T) => string | null)
 
 function isWithin(parent: string, child: string): boolean {
   const relative = path.relative(parent, child);
-  return relative === "" || (!relative.startsWith("..") && !path.isAbsolute(relative));
+  return relative === "" || (relative !== ".." && !relative.startsWith("../") && !path.isAbsolute(relative));
 }

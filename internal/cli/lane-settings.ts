@@ -77,11 +77,15 @@ function parseDrift(value: string): (typeof DRIFT_WORDS)[number] {
 function parseNumber(key: string, value: string, whole: boolean): number {
   const number = Number(value);
   if (number > 0 && Number.isFinite(number) && (!whole || Number.isInteger(number))) return number;
-  throw usage(`${key} cannot be ${JSON.stringify(value)}`, `write a ${whole ? "whole " : ""}number above 0, as in ${key}=2`);
+  throw usage(
+    `${key} cannot be ${JSON.stringify(value)}`,
+    `write a ${whole ? "whole " : ""}number above 0, as in ${key}=2`,
+  );
 }
 
 function unknownKey(key: string): AppError {
-  if (LATER_KEYS.includes(key)) return usage(`the setting ${key} is not in this version`, `use one of ${KEYS.join(", ")}, env.NAME`);
+  if (LATER_KEYS.includes(key))
+    return usage(`the setting ${key} is not in this version`, `use one of ${KEYS.join(", ")}, env.NAME`);
   return usage(`unknown setting: ${key}`, didYouMean(key, KEYS) ?? `use one of ${KEYS.join(", ")}, env.NAME`);
 }
 

@@ -1,6 +1,4 @@
 import { type Argument, Command, Option } from "commander";
-import type { CliDeps, CommonOptions } from "./context.ts";
-import { createContext } from "./context.ts";
 import { defineDaemonVerbs } from "./commands/daemon.ts";
 import { defineDemo } from "./commands/demo.ts";
 import { defineEvents } from "./commands/events.ts";
@@ -11,7 +9,10 @@ import { defineLaneVerbs } from "./commands/lanes.ts";
 import { defineLogs } from "./commands/logs.ts";
 import { defineRun } from "./commands/run.ts";
 import { defineWorkspaceVerbs } from "./commands/workspace.ts";
+import type { CliDeps, CommonOptions } from "./context.ts";
+import { createContext } from "./context.ts";
 import type { ColorChoice } from "./style.ts";
+import { shortBuild } from "./text.ts";
 import { type DefineVerb, renderDescription, renderExits, type VerbSpec } from "./verb.ts";
 
 const EXAMPLES = [
@@ -29,9 +30,14 @@ export function createProgram(
   setExitCode: (code: number) => void,
 ): Command {
   const program = new Command("lane")
-    .description(renderDescription({ summary: "Keeps one container per git-worktree lane and runs work in it.", examples: EXAMPLES }))
+    .description(
+      renderDescription({
+        summary: "Keeps one container per git-worktree lane and runs work in it.",
+        examples: EXAMPLES,
+      }),
+    )
     .configureHelp({ subcommandTerm: (verb) => [verb.name(), ...verb.registeredArguments.map(termOf)].join(" ") })
-    .version(`lane ${deps.build.version} (build ${deps.build.build})`, "-V, --version", "print the version")
+    .version(`lane ${deps.build.version} (build ${shortBuild(deps.build.build)})`, "-V, --version", "print the version")
     .helpOption("-h, --help", "print this help")
     .helpCommand("help [verb]", "print a verb's help")
     .showSuggestionAfterError(true)

@@ -14,7 +14,11 @@ export interface Progress {
 const TICK_MS = 500;
 
 /** One rewriting line with the elapsed time on a terminal, a line per change otherwise, nothing when quiet. */
-export function createProgress(opts: { readonly stderr: Output; readonly quiet: boolean; readonly clock: Clock }): Progress {
+export function createProgress(opts: {
+  readonly stderr: Output;
+  readonly quiet: boolean;
+  readonly clock: Clock;
+}): Progress {
   if (opts.quiet) return { update: () => {}, clear: async () => {} };
   return opts.stderr.isTty ? rewriting(opts.stderr, opts.clock) : lines(opts.stderr);
 }

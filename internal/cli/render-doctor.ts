@@ -28,7 +28,8 @@ export function parseDoctorAnswer(text: string): DoctorAnswer | null {
 }
 
 function isAnswer(value: unknown): value is DoctorAnswer {
-  if (typeof value !== "object" || value === null || !("ok" in value && "checks" in value && "repairs" in value)) return false;
+  if (typeof value !== "object" || value === null || !("ok" in value && "checks" in value && "repairs" in value))
+    return false;
   return typeof value.ok === "boolean" && Array.isArray(value.checks) && Array.isArray(value.repairs);
 }
 

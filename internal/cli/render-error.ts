@@ -10,7 +10,10 @@ const LIST_MAX = 20;
  * An error for people: what happened, the facts that help (lists of what would be lost, last log lines), the next
  * step. `verbose` adds the chain of causes.
  */
-export function renderError(error: AppError, opts: { readonly style: Style; readonly verbose: boolean }): readonly string[] {
+export function renderError(
+  error: AppError,
+  opts: { readonly style: Style; readonly verbose: boolean },
+): readonly string[] {
   const { style } = opts;
   const lines = [`${style.red("error:")} ${toPlain(error.message)}`];
   for (const [name, value] of Object.entries(error.details)) lines.push(...renderList(name, value));

@@ -11,7 +11,11 @@ export function paintState(state: string, style: Style): (text: string) => strin
 }
 
 /** `lane ls`. */
-export function renderLanes(lanes: readonly ApiLane[], workspaces: readonly ApiWorkspace[], opts: RenderOptions): readonly string[] {
+export function renderLanes(
+  lanes: readonly ApiLane[],
+  workspaces: readonly ApiWorkspace[],
+  opts: RenderOptions,
+): readonly string[] {
   const workspaceOf = (lane: ApiLane) => workspaces.find(({ id }) => id === lane.workspace)?.name ?? lane.workspace;
   return renderTable<ApiLane>(
     [
@@ -51,7 +55,10 @@ export function renderLane(lane: ApiLane, opts: RenderOptions): readonly string[
   const started = lane.startedAt === null ? "" : `, started ${renderAge(lane.startedAt, nowMs)}`;
   const facts = renderFacts([
     ["lane", `${style.bold(lane.name)} (${lane.id})`],
-    ["state", `${paint(lane.state)}, since ${renderAge(lane.since, nowMs)}${lane.desired === "up" ? "" : `, wanted: ${lane.desired}`}`],
+    [
+      "state",
+      `${paint(lane.state)}, since ${renderAge(lane.since, nowMs)}${lane.desired === "up" ? "" : `, wanted: ${lane.desired}`}`,
+    ],
     ["reason", lane.cause === null ? null : `${toPlain(lane.cause.message)} (${lane.cause.code})`],
     ["next", lane.cause?.hint === undefined ? null : toPlain(lane.cause.hint)],
     ["next try", lane.until === null ? null : renderAge(lane.until, nowMs)],
@@ -75,13 +82,19 @@ export function renderLane(lane: ApiLane, opts: RenderOptions): readonly string[
     ...facts,
     ...(lane.drift.length === 0 ? [] : ["", "drift:", ...renderFields(lane.drift).map((line) => `  ${line}`)]),
     ...(credentials.length === 0 ? [] : ["", "credentials:", ...credentials]),
-    ...(lane.logTail.length === 0 ? [] : ["", "last lines of the container:", ...lane.logTail.map((line) => `  ${toPlain(line)}`)]),
+    ...(lane.logTail.length === 0
+      ? []
+      : ["", "last lines of the container:", ...lane.logTail.map((line) => `  ${toPlain(line)}`)]),
   ];
 }
 
 /** Settings that were set, in the words of `lane set`. */
 function renderSettings(settings: Readonly<Record<string, unknown>>): string | null {
-  const words: Readonly<Record<string, string>> = { memoryBytes: "limits.memory", cpus: "limits.cpus", pids: "limits.pids" };
+  const words: Readonly<Record<string, string>> = {
+    memoryBytes: "limits.memory",
+    cpus: "limits.cpus",
+    pids: "limits.pids",
+  };
   const shown = Object.entries(settings).flatMap(([name, value]) => {
     if (value === null || value === undefined || name === "agent") return [];
     if (name === "env" && typeof value === "object") {
@@ -94,7 +107,9 @@ function renderSettings(settings: Readonly<Record<string, unknown>>): string | n
 
 function renderFields(fields: ApiDrift["fields"]): readonly string[] {
   const side = (value: string | null) => (value === null ? "(nothing)" : toPlain(value));
-  return fields.map(({ part, field, was, is }) => `${field === part ? part : `${part} ${field}`}: ${side(was)} -> ${side(is)}`);
+  return fields.map(
+    ({ part, field, was, is }) => `${field === part ? part : `${part} ${field}`}: ${side(was)} -> ${side(is)}`,
+  );
 }
 
 const DRIFT_ACTIONS: Readonly<Record<ApiDrift["action"], string>> = {
@@ -111,13 +126,10 @@ export function renderDrift(drift: ApiDrift, lane: string): readonly string[] {
   return [head, ...renderFields(drift.fields).map((line) => `  ${line}`)];
 }
 
-/** `lane plan` and `--dry-run`. */
+/** `lane plan` and `--dry-run`: a line per step with its cause; `!` marks what ends something. */
 export function renderPlan(plan: ApiPlan, style: Style): readonly string[] {
   if (plan.steps.length === 0) return ["nothing to do"];
-  return plan.steps.map(({ text, destructive, cause }) => {
-    const why = style.dim(`(${toPlain(cause.message)})`);
-    return `${destructive ? style.yellow("!") : "-"} ${toPlain(text)} ${why}`;
-  });
+  return plan.steps.map(({ text, destructive }) => `${destructive ? style.yellow("!") : "-"} ${toPlain(text)}`);
 }
 
 /** `lane history`, oldest first. */

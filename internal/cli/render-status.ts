@@ -1,21 +1,32 @@
 import type { ApiLane, ApiStatus } from "../protocol/index.ts";
+import { paintState } from "./render-lane.ts";
 import type { RenderOptions } from "./style.ts";
 import { renderFacts, renderTable } from "./table.ts";
-import { plural, renderAge, toPlain } from "./text.ts";
-import { paintState } from "./render-lane.ts";
+import { plural, renderAge, shortBuild, toPlain } from "./text.ts";
 
 /** The daemon, the engine, counts, and each lane that is not ready with the reason. */
 export function renderStatus(status: ApiStatus, lanes: readonly ApiLane[], opts: RenderOptions): readonly string[] {
   const { engine, image } = status;
   const own = engine.own ? ", started by laned" : "";
   const facts = renderFacts([
-    ["laned", `${status.version} (build ${status.build}), pid ${status.pid}, up since ${renderAge(status.startedAt, opts.nowMs)}`],
+    [
+      "laned",
+      `${status.version} (build ${shortBuild(status.build)}), pid ${status.pid}, up since ${renderAge(status.startedAt, opts.nowMs)}`,
+    ],
     ["socket", status.socket],
     ["page", status.api],
     ["engine", engine.ok ? `podman ${engine.version ?? "?"} at ${engine.address ?? "?"}${own}` : null],
-    ["engine", engine.ok ? null : `${opts.style.red("not available")}: ${toPlain(engine.error?.message ?? "still looking for it")}`],
+    [
+      "engine",
+      engine.ok
+        ? null
+        : `${opts.style.red("not available")}: ${toPlain(engine.error?.message ?? "still looking for it")}`,
+    ],
     ["", engine.ok || engine.error?.hint === undefined ? null : `next: ${engine.error.hint}`],
-    ["image", image === null ? null : `${image.reference} ${image.id?.slice(0, 12) ?? "(not there: run `make image`)"}`],
+    [
+      "image",
+      image === null ? null : `${image.reference} ${image.id?.slice(0, 12) ?? "(not there: run `make image`)"}`,
+    ],
     ["lanes", renderCounts(status.lanes, "none: `lane add <name>`")],
     ["jobs", renderCounts(status.jobs, "none")],
   ]);
@@ -51,5 +62,7 @@ function renderCounts(counts: Readonly<Record<string, number>>, none: string): s
 
 /** What `down` says about the lanes it leaves running. */
 export function renderLeft(lanes: number): string {
-  return lanes === 0 ? "laned is stopped" : `laned is stopped; ${plural(lanes, "lane")} and their jobs go on without it`;
+  return lanes === 0
+    ? "laned is stopped"
+    : `laned is stopped; ${plural(lanes, "lane")} and their jobs go on without it`;
 }

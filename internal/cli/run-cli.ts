@@ -23,16 +23,14 @@ export async function runCli(deps: CliDeps): Promise<number> {
     exitCode = code;
   });
   forEachCommand(program, (command) =>
-    command
-      .exitOverride()
-      .configureOutput({
-        writeOut: (text) => written.push(io.stdout.write(text)),
-        writeErr: (text) => written.push(io.stderr.write(text)),
-        // With --json the complaint is printed as a problem, below.
-        ...(hasFlag(own, "--json") ? { outputError: () => {} } : {}),
-        getOutHelpWidth: () => io.stdout.columns ?? 80,
-        getErrHelpWidth: () => io.stderr.columns ?? 80,
-      }),
+    command.exitOverride().configureOutput({
+      writeOut: (text) => written.push(io.stdout.write(text)),
+      writeErr: (text) => written.push(io.stderr.write(text)),
+      // With --json the complaint is printed as a problem, below.
+      ...(hasFlag(own, "--json") ? { outputError: () => {} } : {}),
+      getOutHelpWidth: () => io.stdout.columns ?? 80,
+      getErrHelpWidth: () => io.stderr.columns ?? 80,
+    }),
   );
   try {
     if (own.length === 0) program.outputHelp();
@@ -49,7 +47,8 @@ export async function runCli(deps: CliDeps): Promise<number> {
     if (errnoOf(caught) === "EPIPE") return EXIT_PIPE;
     return await reportError(deps, own, toAppError(caught));
   } finally {
-    await Promise.all(written);
+    // A help text nobody reads on is no error.
+    await Promise.allSettled(written);
   }
 }
 
@@ -63,7 +62,7 @@ async function reportError({ io }: CliDeps, own: readonly string[], error: AppEr
     const style = createStyle(wantsColor({ choice, env: io.env, isTty: io.stderr.isTty }));
     await io.stderr.write(`${renderError(error, { style, verbose: hasFlag(own, "--verbose") }).join("\n")}\n`);
   }
-  return error.code === "cancelled" && error.details["signal"] === "SIGTERM" ? EXIT_TERMINATED : exitCodeOf(error.code);
+  return error.code === "cancelled" && error.details.signal === "SIGTERM" ? EXIT_TERMINATED : exitCodeOf(error.code);
 }
 
 function toUsageError(error: CommanderError): AppError {

@@ -10,7 +10,9 @@ export function splitArgs(argv: readonly string[]): {
   readonly passthrough: readonly string[] | null;
 } {
   const at = argv.indexOf("--");
-  const verb = argv.find((word) => !word.startsWith("-"));
+  const verb = argv
+    .slice(0, Math.max(0, at))
+    .find((word, index) => !word.startsWith("-") && argv[index - 1] !== "--color");
   if (at < 0 || verb === undefined || !PASSTHROUGH_VERBS.includes(verb)) return { own: argv, passthrough: null };
   return { own: argv.slice(0, at), passthrough: argv.slice(at + 1) };
 }

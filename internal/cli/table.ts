@@ -25,7 +25,7 @@ export function renderTable<Row>(
   width: number | undefined,
 ): readonly string[] {
   const cells = rows.map((row) => columns.map((column) => toPlain(column.value(row)) || "-"));
-  const widths = fit(
+  const widths = fitWidths(
     columns.map((column, at) => Math.max(column.header.length, ...cells.map((line) => [...(line[at] ?? "")].length))),
     columns.map((column) => column.shrink === true),
     width,
@@ -54,7 +54,11 @@ function pad(text: string, width: number): string {
 }
 
 /** Takes columns away, one by one from the widest that may shrink, until the line fits or nothing can be cut. */
-function fit(natural: readonly number[], shrink: readonly boolean[], width: number | undefined): readonly number[] {
+function fitWidths(
+  natural: readonly number[],
+  shrink: readonly boolean[],
+  width: number | undefined,
+): readonly number[] {
   const widths = [...natural];
   if (width === undefined) return widths;
   let excess = widths.reduce((sum, one) => sum + one, 0) + GAP.length * (widths.length - 1) - width;

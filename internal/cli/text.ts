@@ -46,3 +46,8 @@ export function plural(count: number, noun: string): string {
 export function renderArgv(argv: readonly string[]): string {
   return argv.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)).join(" ");
 }
+
+/** A build's id, short enough to be read: the ids are digests of 64 digits. */
+export function shortBuild(build: string): string {
+  return build.slice(0, 12);
+}

@@ -1,4 +1,4 @@
-import { isMap, isScalar, LineCounter, type Node, parseDocument, type YAMLMap } from "yaml";
+import { type Document, isMap, isNode, isScalar, LineCounter, type Node, parseDocument, type YAMLMap } from "yaml";
 import { AppError, didYouMean } from "../base/index.ts";
 import { isSettingKey, SETTING_KEYS, type SettingKey } from "./keys.ts";
 
@@ -27,33 +27,34 @@ export function parseConfigFile(file: ConfigFile): ReadonlyMap<SettingKey, FileV
   if (broken !== undefined) {
     throw invalid(file.path, lines.linePos(broken.pos[0]).line, `is not valid YAML: ${broken.message}`);
   }
-  const found = new Map<SettingKey, FileValue>();
   const root = document.contents;
-  if (root === null || (isScalar(root) && root.value === null)) return found;
+  if (isEmpty(root)) return new Map();
   if (!isMap(root)) throw invalid(file.path, 1, "must be a mapping of settings");
-  walk(root, "");
-  return found;
+  return new Map(readMap({ path: file.path, document, lines }, root, ""));
+}
 
-  function walk(map: YAMLMap, prefix: string): void {
-    for (const pair of map.items) {
-      const at = pair.key as Node;
-      const line = lines.linePos(at.range?.[0] ?? 0).line;
-      const name = `${prefix}${isScalar(at) ? String(at.value) : "?"}`;
-      if (isSettingKey(name)) {
-        const node = pair.value as Node | null;
-        found.set(name, {
-          value: node === null ? null : node.toJS(document, { maxAliasCount: 100 }),
-          path: file.path,
-          line,
-        });
-      } else if (SETTING_KEYS.some((known) => known.startsWith(`${name}.`))) {
-        if (isMap(pair.value)) walk(pair.value, `${name}.`);
-        else if (!isEmpty(pair.value)) throw invalid(file.path, line, `${name} must be a mapping`, hintFor(name));
-      } else {
-        throw invalid(file.path, line, `unknown setting ${JSON.stringify(name)}`, hintFor(name));
-      }
-    }
+interface Reader {
+  readonly path: string;
+  readonly document: Document;
+  readonly lines: LineCounter;
+}
+
+/** The settings of a mapping and of those below. `prefix` ends in a dot, or is empty. */
+function* readMap(reader: Reader, map: YAMLMap, prefix: string): Generator<readonly [SettingKey, FileValue]> {
+  for (const pair of map.items) {
+    const at = pair.key as Node;
+    const line = reader.lines.linePos(at.range?.[0] ?? 0).line;
+    const name = `${prefix}${isScalar(at) ? String(at.value) : "?"}`;
+    if (isSettingKey(name)) yield [name, { value: toValue(reader, pair.value), path: reader.path, line }];
+    else if (!SETTING_KEYS.some((known) => known.startsWith(`${name}.`))) {
+      throw invalid(reader.path, line, `unknown setting ${JSON.stringify(name)}`, hintFor(name));
+    } else if (isMap(pair.value)) yield* readMap(reader, pair.value, `${name}.`);
+    else if (!isEmpty(pair.value)) throw invalid(reader.path, line, `${name} must be a mapping`, hintFor(name));
   }
+}
+
+function toValue(reader: Reader, node: unknown): unknown {
+  return isNode(node) ? node.toJS(reader.document, { maxAliasCount: 100 }) : null;
 }
 
 function isEmpty(value: unknown): boolean {

@@ -215,11 +215,13 @@ describe("submit", () => {
     bench.lane.open();
     bench.full = true;
     expect(() => submit()).toThrow(code("store.full"));
+    expect([bench.activity, bench.logged]).toEqual([[], []]);
     bench.full = false;
     expect(bench.dispatcher.listJobs({ limit: 9 })).toEqual([]);
     const job = submit();
     await settle();
     expect(phase(job)).toBe("accepted");
+    expect(new Set(bench.logged.map((line) => line.jobId))).toEqual(new Set([job.id]));
   });
 });
 
@@ -368,6 +370,17 @@ describe("refusals", () => {
       expect(isNumbered(bench, job.id)).toBe(true);
     },
   );
+
+  it("sends nothing more on a link whose worker is of another life", async () => {
+    bench.slow = true;
+    bench.lane.open();
+    bench.lane.fault = { kind: "refuse", code: "stale_generation" };
+    submit();
+    await settle();
+    submit();
+    await settle();
+    expect([bench.drops.length, bench.lane.calls.length, bench.dispatcher.queued("demo")]).toEqual([1, 1, 2]);
+  });
 
   it("fails a job whose work cannot be made", async () => {
     await bench[Symbol.asyncDispose]();

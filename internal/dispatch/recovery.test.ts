@@ -229,6 +229,32 @@ describe("a link that breaks", () => {
     expect(bench.lane.calls.filter((call) => call.startsWith("cancel"))).toEqual([]);
   });
 
+  it("does not end again what ended between the worker's report and the handing over", async () => {
+    const job = await running();
+    const next = submit();
+    bench.lane.cut();
+    bench.lane.open({ meanwhile: () => bench.lane.exit(job.id, 0) });
+    await settle();
+    expect([stateOf(job).phase, stateOf(next).phase]).toEqual(["succeeded", "accepted"]);
+    expect(bench.lane.calls.filter((call) => call.startsWith("cancel"))).toEqual([]);
+  });
+
+  it("is told what we have of an active attempt, however many came after it", async () => {
+    await bench[Symbol.asyncDispose]();
+    bench = openBench({ policy: { ackedAttemptsMax: 1 } });
+    bench.dispatcher.pause("demo", "x");
+    const [low, high] = [submit(), submit({ priority: 9 })];
+    bench.lane.open();
+    bench.dispatcher.resume("demo");
+    await settle();
+    bench.lane.begin(high.id);
+    bench.lane.exit(high.id, 0);
+    await settle();
+    bench.lane.begin(low.id);
+    await settle();
+    expect(bench.dispatcher.getAcked("demo")).toEqual({ [`${high.id}/1`]: 2, [`${low.id}/1`]: 1 });
+  });
+
   it("is not mistaken for the one that replaced it", async () => {
     const job = await running();
     const first = bench.lane.link();
@@ -500,6 +526,33 @@ describe("attempts that have ended on record and go on in the lane", () => {
     expect(bench.lane.calls).toEqual([`cancel ${job.id}/1`]);
     expect(stateOf(next).phase).toBe("queued");
     bench.lane.finish(job.id, { kind: "cancelled", result: result(null) });
+    await settle();
+    expect([stateOf(job).phase, stateOf(next).phase]).toEqual(["cancelled", "accepted"]);
+  });
+});
+
+describe("late events of an attempt that has ended on record", () => {
+  it("are kept, and the attempt is ended in the lane, asked once", async () => {
+    const job = await running();
+    bench.dispatcher.cancel(job.id);
+    await settle();
+    bench.lane.cut({ silently: true });
+    bench.dispatcher.onLaneDead({ laneId: "demo", generation: 1, volumeIntact: true });
+    // A worker that reports nothing of it and goes on with it all the same.
+    const one = bench.lane.spool().get(`${job.id}/1`);
+    bench.lane.spool().delete(`${job.id}/1`);
+    bench.lane.open();
+    if (one) bench.lane.spool().set(`${job.id}/1`, one);
+    bench.lane.calls.length = 0;
+    for (const text of ["two\n", "three\n"]) {
+      bench.lane.output(job.id, text);
+      await settle();
+    }
+    const next = submit();
+    expect(bench.lane.calls).toEqual([`cancel ${job.id}/1`]);
+    expect([outputOf(bench, job.id), isNumbered(bench, job.id)]).toEqual(["one\ntwo\nthree\n", true]);
+    expect([stateOf(job).phase, stateOf(next).phase]).toEqual(["cancelled", "queued"]);
+    bench.lane.exit(job.id, 0);
     await settle();
     expect([stateOf(job).phase, stateOf(next).phase]).toEqual(["cancelled", "accepted"]);
   });

@@ -5,7 +5,7 @@ import { addWorktree } from "./add-worktree.ts";
 import { describeRepository } from "./describe-repository.ts";
 import type { HardenedGit } from "./hardened-git.ts";
 import { removeWorktree } from "./remove-worktree.ts";
-import { makeTestRepo, type TestRepo } from "./test-repo.ts";
+import { makeTestRepo, type TestRepo } from "./testing.ts";
 import { worktreeStatus } from "./worktree-status.ts";
 
 let t: TestRepo;

@@ -91,6 +91,7 @@ async function startOwn(search: ServiceSearch, address: string, opts: CallOption
   mkdirSync(dirname(search.ownLog), { recursive: true, mode: 0o700 });
   const runtime = search.ownRuntime === null ? [] : ["--runtime", search.ownRuntime];
   const argv = [...runtime, "system", "service", `--time=${OWN_IDLE_S}`, address];
+  rmSync(search.ownSocket, { force: true });
   const log = openSync(search.ownLog, "a", 0o600);
   const ended: { failure: Error | null } = { failure: null };
   try {
@@ -127,8 +128,7 @@ export async function stopOwnService(ownSocket: string): Promise<void> {
   if (isOurs()) process.kill(pid, "SIGTERM");
   for (let waited = 0; waited < 3000 && isOurs(); waited += 20) await new Promise((resolve) => setTimeout(resolve, 20));
   if (isOurs()) process.kill(pid, "SIGKILL");
-  rmSync(pidFile(ownSocket), { force: true });
-  rmSync(ownSocket, { force: true });
+  // The files are left: another service may be on them by now.
 }
 
 function readTextOr(path: string, otherwise: string): string {

@@ -236,21 +236,21 @@ export function createPodmanRuntime(settings: { readonly address: string }) {
     },
 
     async ensureVolume(
-      volume: { readonly name: string; readonly labels: Readonly<Record<string, string>> },
+      volume: {
+        readonly name: string;
+        readonly labels: Readonly<Record<string, string>>;
+        readonly owner: { readonly uid: number; readonly gid: number };
+      },
       opts: CallOptions,
     ): Promise<void> {
+      const { name, labels, owner } = volume;
       // Podman answers an existing name with 500: existence is asked for instead of read from that text.
-      const there = await query(
-        `volume ${volume.name}`,
-        `/volumes/${encodeURIComponent(volume.name)}/exists`,
-        opts,
-        [204, 404],
-      );
+      const path = `/volumes/${encodeURIComponent(name)}/exists`;
+      const there = await query(`volume ${name}`, path, opts, [204, 404]);
       if (there.status === 204) return;
-      await post(`create volume ${volume.name}`, "/volumes/create", DEADLINE_MS.start, opts, [201], {
-        Name: volume.name,
-        Label: volume.labels,
-      });
+      // Left to itself, 4.3.1 gives a new volume to root, whatever user the container has (seen).
+      const body = { Name: name, Label: labels, Options: { o: `uid=${owner.uid},gid=${owner.gid}` } };
+      await post(`create volume ${name}`, "/volumes/create", DEADLINE_MS.start, opts, [201], body);
     },
 
     async removeVolume(name: string, opts: CallOptions): Promise<void> {

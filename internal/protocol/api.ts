@@ -230,6 +230,12 @@ export const submitJobSchema = z.union([
   }),
 ]);
 
+/** Asks how to run `argv` in a lane's container. */
+export const execRequestSchema = z.strictObject({
+  tty: z.boolean(),
+  argv: z.array(z.string().max(131_072)).min(1).max(1024),
+});
+
 /** How to run something in a lane's container by the engine's own CLI: `lane exec`, `lane shell`. */
 export const execPlanSchema = z.object({ argv: z.array(z.string()), env: z.record(z.string(), z.string()) });
 
@@ -277,4 +283,5 @@ export type ApiLaneContext = z.infer<typeof laneContextSchema>;
 export type AddWorkspace = z.infer<typeof addWorkspaceSchema>;
 export type AddLane = z.infer<typeof addLaneSchema>;
 export type PatchLane = z.infer<typeof patchLaneSchema>;
+export type ExecRequest = z.infer<typeof execRequestSchema>;
 export type SubmitJob = z.infer<typeof submitJobSchema>;

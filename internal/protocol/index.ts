@@ -23,7 +23,9 @@ export {
   driftFieldSchema,
   driftPolicySchema,
   driftSchema,
+  type ExecRequest,
   execPlanSchema,
+  execRequestSchema,
   feedEntrySchema,
   feedGapSchema,
   healthSchema,
@@ -90,7 +92,6 @@ export {
 } from "./link-terms.ts";
 export {
   emptyQuerySchema,
-  execQuerySchema,
   feedQuerySchema,
   historyQuerySchema,
   jobEventsQuerySchema,

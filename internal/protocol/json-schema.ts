@@ -22,6 +22,7 @@ export const API_COMPONENTS = {
   DriftField: api.driftFieldSchema,
   HistoryEntry: api.historyEntrySchema,
   ExecPlan: api.execPlanSchema,
+  ExecRequest: api.execRequestSchema,
   Job: api.jobSchema,
   JobEvent: api.jobEventSchema,
   FeedEntry: api.feedEntrySchema,

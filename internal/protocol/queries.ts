@@ -15,41 +15,20 @@ const workspace = z.string().optional();
 const limit = (max: number) => whole.min(1).max(max).optional();
 
 export const laneQuerySchema = z.strictObject({ workspace });
-export const waitQuerySchema = z.strictObject({
-  workspace,
-  wait: whole.max(WAIT_MAX_MS).optional(),
-});
+export const waitQuerySchema = z.strictObject({ workspace, wait: whole.max(WAIT_MAX_MS).optional() });
 export const recreateQuerySchema = z.strictObject({
   workspace,
   wait: whole.max(WAIT_MAX_MS).optional(),
   now: flag.optional(),
 });
-export const removeLaneQuerySchema = z.strictObject({
-  workspace,
-  force: flag.optional(),
-});
+export const removeLaneQuerySchema = z.strictObject({ workspace, force: flag.optional() });
 export const planIntentSchema = z.enum(["ensure", "stop", "restart", "recreate", "remove"]);
-export const planQuerySchema = z.strictObject({
-  workspace,
-  intent: planIntentSchema.optional(),
-});
-export const historyQuerySchema = z.strictObject({
-  workspace,
-  limit: limit(1000),
-});
-export const logsQuerySchema = z.strictObject({
-  workspace,
-  lines: limit(10_000),
-});
-export const execQuerySchema = z.strictObject({
-  workspace,
-  tty: flag.optional(),
-});
-export const laneJobsQuerySchema = z.strictObject({
-  workspace,
-  limit: limit(1000),
-});
-export const jobsQuerySchema = z.strictObject({ limit: limit(1000) });
+export const planQuerySchema = z.strictObject({ workspace, intent: planIntentSchema.optional() });
+export const historyQuerySchema = z.strictObject({ workspace, limit: limit(1000) });
+export const logsQuerySchema = z.strictObject({ workspace, lines: limit(10_000) });
+/** `before`: id of the oldest job of the page before. */
+export const jobsQuerySchema = z.strictObject({ limit: limit(1000), before: z.string().optional() });
+export const laneJobsQuerySchema = jobsQuerySchema.extend({ workspace });
 export const jobEventsQuerySchema = z.strictObject({
   after: whole.optional(),
   limit: limit(10_000),

@@ -26,6 +26,10 @@ const holderScript = `
   import { acquireDaemonLock } from ${JSON.stringify(fileURLToPath(new URL("./daemon-lock.ts", import.meta.url)))};
   try {
     acquireDaemonLock(process.argv[1], { pid: process.pid, build: "c".repeat(64), socket: "/run/other.sock" });
+    // The result is not kept, on purpose: the lock is the process's, not an object's.
+    gc();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    gc();
     console.log("held");
     setInterval(() => {}, 1000);
   } catch (error) {
@@ -34,9 +38,13 @@ const holderScript = `
 
 /** Another process that tries to be the daemon; resolves with what it said. */
 async function contender(): Promise<{ readonly child: ChildProcess; readonly said: string }> {
-  const child = spawn(process.execPath, ["--import", "tsx", "--input-type=module", "-e", holderScript, path], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+  const child = spawn(
+    process.execPath,
+    ["--expose-gc", "--import", "tsx", "--input-type=module", "-e", holderScript, path],
+    {
+      stdio: ["ignore", "pipe", "inherit"],
+    },
+  );
   children.push(child);
   const [data] = (await once(child.stdout, "data")) as [Buffer];
   return { child, said: data.toString().trim() };

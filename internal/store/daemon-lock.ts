@@ -20,6 +20,9 @@ export interface DaemonLock extends Disposable {
 
 const holderSchema = z.object({ pid: z.number().int().positive(), build: z.string(), socket: z.string() });
 
+/** Two that start at once step on each other's toes for a moment; then one has it. */
+const CONTENTION_MS = 300;
+
 /**
  * Makes this process the only daemon of the installation. The kernel's lock on `path` decides (SQLite's exclusive
  * one), so it is free at once when the holder dies; `<path>.holder` says who it is. Never open `path` in any other
@@ -39,24 +42,25 @@ export function acquireDaemonLock(path: string, holder: LockHolder): DaemonLock 
     db.close();
     throw toStoreError(caught, sidecar);
   }
-  return {
-    describe,
-    [Symbol.dispose]: () => {
-      if (!db.open) return;
-      rmSync(sidecar, { force: true });
-      db.close();
-    },
+  const release = () => {
+    process.off("exit", release);
+    if (!db.open) return;
+    rmSync(sidecar, { force: true });
+    db.close();
   };
+  // Also what keeps the connection from being collected, and with it the lock, when the caller forgets the result.
+  process.on("exit", release);
+  return { describe, [Symbol.dispose]: release };
 }
 
 function openLocked(path: string): Database.Database {
   let db: Database.Database | undefined;
   try {
     preparePrivateFile(path);
-    db = new Database(path, { timeout: 0 });
+    db = new Database(path, { timeout: CONTENTION_MS });
     // No journal file: nothing is ever written, and a full disk must not keep the daemon from starting.
     db.pragma("journal_mode = MEMORY");
-    db.pragma("locking_mode = EXCLUSIVE");
+    // Never ended. (`locking_mode = EXCLUSIVE` would make two that start at once keep each other out.)
     db.exec("BEGIN EXCLUSIVE");
     return db;
   } catch (caught) {

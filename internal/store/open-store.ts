@@ -71,8 +71,9 @@ function setUp(db: Database.Database, opts: StoreOptions): { readonly backup: st
   db.pragma("synchronous = FULL");
   db.pragma("journal_size_limit = 67108864");
   check(db, opts.path);
+  // A step may have to rebuild a table that others point to.
+  db.pragma("foreign_keys = OFF");
   const done = migrate(db, { path: opts.path, migrations, nowMs: opts.nowMs() });
-  // Only now: a step may have to rebuild a table that others point to.
   db.pragma("foreign_keys = ON");
   return done;
 }

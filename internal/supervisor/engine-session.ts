@@ -5,6 +5,8 @@ import type { EngineConnection, EngineFinder } from "./ports.ts";
 
 /** The engine as the supervisor sees it now. */
 export type EngineState =
+  /** Being looked for since the start; nothing is known yet. */
+  | { readonly kind: "searching" }
   | { readonly kind: "up"; readonly connection: EngineConnection }
   | { readonly kind: "down"; readonly cause: LaneCause };
 

@@ -1,10 +1,10 @@
 import { assertNever, toError } from "../base/index.ts";
-import { type LaneCause, resourceNames, toLabels, toResourceLabels, WORKER_PORT } from "../lane/index.ts";
+import { type LaneCause, resourceNames, toLabels, toResourceLabels, WORKER_PORT, WORKER_UID } from "../lane/index.ts";
 import type { PlanStep } from "../reconcile/index.ts";
 import { applyEvent } from "./apply-event.ts";
 import type { Workshop } from "./deps.ts";
 import { endContainer } from "./end-container.ts";
-import { recordFailure, secretLostError, silentError } from "./failure.ts";
+import { endedError, recordFailure, secretLostError, silentError } from "./failure.ts";
 import type { LaneCell } from "./lane-cell.ts";
 import { askWorker } from "./monitor.ts";
 import type { EngineConnection, LaneLink } from "./ports.ts";
@@ -109,7 +109,8 @@ async function ensureResources<L extends LaneLink>(ctx: StepContext<L>): Promise
   const names = resourceNames(owner.install, owner.lane);
   const labels = toResourceLabels(owner);
   await engine.runtime.ensureNetwork({ name: names.network, isolate: true, labels }, ctx);
-  await engine.runtime.ensureVolume({ name: names.volume, labels }, ctx);
+  const worker = { uid: WORKER_UID, gid: WORKER_UID };
+  await engine.runtime.ensureVolume({ name: names.volume, labels, owner: worker }, ctx);
   cell.resourcesReady = true;
 }
 
@@ -169,7 +170,15 @@ async function prove<L extends LaneLink>(
   const { id: laneId, generation } = cell.lane;
   const secret = await shop.boot.secretOf(laneId, generation);
   if (secret === null) throw secretLostError(laneId);
-  return proveWorker(shop, { laneId, endpoint, generation, secret }, { signal, withinMs });
+  return proveWorker(shop, { laneId, endpoint, generation, secret }, { signal, withinMs, checkAlive: (s) => checkAlive(ctx, s) });
+}
+
+/** No use waiting for a worker whose container has ended. @throws lane.not_ready with how it ended */
+async function checkAlive<L extends LaneLink>({ cell, engine }: StepContext<L>, signal: AbortSignal): Promise<void> {
+  if (!("containerId" in cell.state)) return;
+  const seen = await engine.runtime.inspectContainer(cell.state.containerId, { signal });
+  if (seen && seen.status !== "exited" && seen.status !== "stopped") return;
+  throw endedError(cell.lane.name, seen);
 }
 
 function execHold<L extends LaneLink>(ctx: StepContext<L>, step: StepOf<"hold">): void {

@@ -1,5 +1,5 @@
 import { AppError } from "../base/index.ts";
-import type { LaneCause } from "../lane/index.ts";
+import type { LaneCause, ObservedContainer } from "../lane/index.ts";
 import { decideRestart } from "../reconcile/index.ts";
 import { applyEvent } from "./apply-event.ts";
 import type { Workshop } from "./deps.ts";
@@ -22,6 +22,17 @@ export function silentError(laneName: string): AppError {
     code: "worker.unreachable",
     message: `lane ${laneName}: its worker does not answer`,
     hint: "it is asked again; after a minute of silence the lane is made anew",
+    retry: "retryable",
+  });
+}
+
+/** The container ended, or was removed, before its worker proved itself. */
+export function endedError(laneName: string, seen: ObservedContainer | null): AppError {
+  const how = seen ? `ended with exit code ${seen.exitCode ?? "unknown"}` : "was removed";
+  return new AppError({
+    code: "lane.not_ready",
+    message: `lane ${laneName}: its container ${how} before the worker was ready`,
+    hint: `see its output: lane logs ${laneName} --container`,
     retry: "retryable",
   });
 }

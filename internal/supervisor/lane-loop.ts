@@ -26,6 +26,8 @@ export async function reconcileLane<L extends LaneLink>(
   engine: EngineState,
   signal: AbortSignal,
 ): Promise<LoopOutcome> {
+  // The engine's first answer wakes every lane.
+  if (engine.kind === "searching") return { kind: "settled" };
   if (engine.kind === "down") return engineDown(shop, cell, engine.cause);
   if (cell.state.phase === "unknown") applyEvent(shop, cell, { type: "engine_back", atMs: shop.clock.nowMs() });
   noticeSilence(shop, cell);
@@ -118,10 +120,13 @@ async function afterError<L extends LaneLink>(ctx: StepContext<L>, error: AppErr
   // While a start waits for proof, only its own deadline or its end makes it a failure; a silent link does not.
   const starting =
     (phase === "creating" || phase === "starting" || phase === "probing") && error.code !== "worker.unreachable";
-  shop.log.warn({ lane: cell.lane.id, err: error, phase }, starting ? "lane start failed" : "lane step failed");
-  if (!starting) return { kind: "requeue", afterMs: phase === "unready" ? shop.limits.plan.reproveMs : 1000 };
+  if (!starting) {
+    shop.log.warn({ lane: cell.lane.id, err: error, phase }, "lane step failed");
+    return { kind: "requeue", afterMs: phase === "unready" ? shop.limits.plan.reproveMs : 1000 };
+  }
   const containerId = containerOf(cell.state);
   const logTail = containerId === null ? [] : await engine.runtime.containerLogs(containerId, { signal, lines: 40 });
+  shop.log.warn({ lane: cell.lane.id, err: error, phase, logTail }, "lane start failed");
   // The network or the volume may be what was missing.
   cell.resourcesReady = false;
   if (containerId !== null) await endContainer(ctx, { containerId, cause: toCause(error), keep: false });

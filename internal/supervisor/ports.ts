@@ -68,9 +68,13 @@ export interface LaneRuntime {
   /** Absent is fine; disconnects nothing: remove the container first. */
   removeNetwork(name: string, opts: CallOptions): Promise<void>;
   listNetworks(opts: CallOptions & { readonly install: string }): Promise<readonly OwnedResource[]>;
-  /** Idempotent. */
+  /** Idempotent. The root of a new volume belongs to `owner`, as seen in the container. */
   ensureVolume(
-    volume: { readonly name: string; readonly labels: Readonly<Record<string, string>> },
+    volume: {
+      readonly name: string;
+      readonly labels: Readonly<Record<string, string>>;
+      readonly owner: { readonly uid: number; readonly gid: number };
+    },
     opts: CallOptions,
   ): Promise<void>;
   /** Absent is fine. */

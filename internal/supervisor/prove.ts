@@ -3,6 +3,9 @@ import type { Workshop } from "./deps.ts";
 import type { LaneCell } from "./lane-cell.ts";
 import type { CallOptions, LaneLink, WorkerTarget } from "./ports.ts";
 
+/** A worker that does not answer is looked after this often; usual starts are over by then. */
+const CHECK_ALIVE_MS = 300;
+
 /**
  * Waits until the worker behind `target` proves itself, then opens the link. Probes every few milliseconds at first,
  * as a worker that starts is ready within tens of them, then backs off.
@@ -11,8 +14,13 @@ import type { CallOptions, LaneLink, WorkerTarget } from "./ports.ts";
 export async function proveWorker<L extends LaneLink>(
   shop: Workshop<L>,
   target: WorkerTarget,
-  opts: CallOptions & { readonly withinMs: number },
+  opts: CallOptions & {
+    readonly withinMs: number;
+    /** Throws when the worker cannot come any more; asked now and then while it does not answer. */
+    readonly checkAlive?: ((signal: AbortSignal) => Promise<void>) | undefined;
+  },
 ): Promise<L> {
+  let checkedMs = shop.clock.monotonicMs();
   let last = "nothing answered";
   let impostor: string | null = null;
   return withDeadline(
@@ -31,6 +39,10 @@ export async function proveWorker<L extends LaneLink>(
         }
         impostor = probe.kind === "impostor" ? probe.reason : null;
         last = probe.kind === "no_answer" ? probe.error.message : probe.kind;
+        if (opts.checkAlive && shop.clock.monotonicMs() - checkedMs > CHECK_ALIVE_MS) {
+          await opts.checkAlive(signal);
+          checkedMs = shop.clock.monotonicMs();
+        }
         await shop.clock.sleep(pauseMs, { signal });
       }
     },

@@ -57,10 +57,7 @@ export class Supervisor<L extends LaneLink> {
   readonly #tasks: TaskGroup;
   readonly #detach = new AbortController();
   readonly #strays = new Map<string, number>();
-  #engine: EngineState = {
-    kind: "down",
-    cause: { code: "engine.unavailable", message: "the engine has not been found yet" },
-  };
+  #engine: EngineState = { kind: "searching" };
   #relisted: readonly ContainerSummary[] = [];
   #lastSweepMs: number | null = null;
 
@@ -227,8 +224,12 @@ export class Supervisor<L extends LaneLink> {
   /** The engine's connection. @throws engine.unavailable with the cause and the remedy */
   connection(): EngineConnection {
     if (this.#engine.kind === "up") return this.#engine.connection;
-    const { message, hint } = this.#engine.cause;
-    throw new AppError({ code: "engine.unavailable", message, hint: hint ?? "see: lane doctor", retry: "retryable" });
+    const cause: LaneCause =
+      this.#engine.kind === "down"
+        ? this.#engine.cause
+        : { code: "engine.unavailable", message: "the container engine is still being looked for" };
+    const hint = cause.hint ?? "see: lane doctor";
+    throw new AppError({ code: "engine.unavailable", message: cause.message, hint, retry: "retryable" });
   }
 
   /** Has a lane looked at: a job was submitted, the last one ended. */
@@ -269,7 +270,7 @@ export class Supervisor<L extends LaneLink> {
   #onEngine(state: EngineState): void {
     this.#engine = state;
     if (state.kind === "down") this.#shop.log.warn({ cause: state.cause }, "engine down");
-    else this.#shop.log.info({ facts: state.connection.facts }, "engine up");
+    if (state.kind === "up") this.#shop.log.info({ facts: state.connection.facts }, "engine up");
     for (const laneId of this.#cells.keys()) this.#shop.wake(laneId);
   }
 

@@ -81,7 +81,13 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   door.open({ ...facts, secret }, (request, socket, head) => {
     void loadLinks().then((server) => server.upgrade(request, socket, head));
   });
-  log.info("ready", { port, relayPort, generation, attempts: spool.list().length, bootMs: Math.round(clock.monotonicMs()) });
+  log.info("ready", {
+    port,
+    relayPort,
+    generation,
+    attempts: spool.list().length,
+    bootMs: Math.round(clock.monotonicMs()),
+  });
   setImmediate(() => void loadLinks());
   const stopPruning = every(clock, PRUNE_EVERY_MS, async () => {
     const removed = await spool.prune();

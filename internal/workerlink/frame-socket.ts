@@ -96,7 +96,7 @@ export function openFrameSocket(endpoint: string): FrameSocket {
   const opened = new Promise<void>((resolve, reject) => {
     socket.once("open", resolve);
     socket.once("close", (code, reason) => {
-      finish({ kind: "closed", code, reason: reason.toString("utf8"), error: failure });
+      finish(toSocketEnd(code, reason.toString("utf8"), failure));
       reject(new SocketEnded(end ?? { kind: "closed", code, reason: "", error: failure }));
     });
   });
@@ -139,6 +139,12 @@ export function openFrameSocket(endpoint: string): FrameSocket {
     cut,
     terminate: () => socket.terminate(),
   };
+}
+
+/** What ws itself refuses (too long, not UTF-8, broken framing) is as wrong as a frame that does not parse. */
+function toSocketEnd(code: number, reason: string, error: Error | null): SocketEnd {
+  const isMisfit = /^WS_ERR_/.test((error as NodeJS.ErrnoException | null)?.code ?? "");
+  return isMisfit ? { kind: "misfit", reason: error?.message ?? "" } : { kind: "closed", code, reason, error };
 }
 
 /** A frame, or why it is none. */

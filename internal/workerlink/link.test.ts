@@ -89,7 +89,11 @@ describe("opening", () => {
     const startedAtMs = performance.now();
     const opening = linkTo({ endpoint: "http://127.0.0.1:1", generation: 3 }, createHostRecord());
     await expect(opening).rejects.toMatchObject({ code: "worker.unreachable", retry: "retryable" });
-    expect(performance.now() - startedAtMs).toBeLessThan(500);
+    await using silent = await startSquatter(() => {});
+    const signal = AbortSignal.timeout(50);
+    const waiting = linkTo({ endpoint: silent.endpoint, generation: 3 }, createHostRecord(), { signal });
+    await expect(waiting).rejects.toMatchObject({ name: "TimeoutError" });
+    expect(performance.now() - startedAtMs).toBeLessThan(1000);
   });
 
   it("goes to the newest host: the older link is closed", async () => {
@@ -122,42 +126,10 @@ describe("an open link", () => {
 
   it("replays after every cut: 1..n, no gap, no repeat, every byte", async () => {
     const record = createHostRecord();
-    await using _proxy = await startCuttingProxy(worker.endpoint, 700_000);
-    const lines = 100_000;
-    // About 3 MB in bursts, so that frames of all sizes are cut.
-    const text = `seq -f 'line %06g of a longer text' 1 ${lines / 2}; sleep 0.1; seq -f 'line %06g of a longer text' ${lines / 2 + 1} ${lines}`;
-    const _work = script(text, { outputCapBytes: 1 << 24 });
-    const first = await linkTo(worker, record);
-    const second = await linkTo(worker, record);
-    expect(await first.closed).toBe("a newer link took over");
-    expect(await second.ping({})).toBeGreaterThan(0);
-    await expect(first.ping({})).rejects.toMatchObject({ code: "worker.unreachable" });
-    second.close("done");
-  });
-});
-
-describe("an open link", () => {
-  it("notices at once that the worker died, and rejects what waits", async () => {
-    await using victim = await startWorkerProcess({ bundle: bundle.path });
-    let end: LinkEnd | null = null;
-    const closed = (how: LinkEnd) => {
-      end = how;
-    };
-    const link = await linkTo(victim, createHostRecord(), { on: { closed } });
-    const waiting = link.closed.then(() => performance.now());
-    victim.kill("SIGKILL");
-    await victim.exited;
-    const exitedAtMs = performance.now();
-    expect((await waiting) - exitedAtMs).toBeLessThan(100);
-    expect(end).toMatchObject({ kind: "lost", error: { code: "worker.unreachable" } });
-    await expect(link.start("late", 1, HASH, script("true"), {})).rejects.toMatchObject({ code: "worker.unreachable" });
-  });
-
-  it("replays after every cut: 1..n, no gap, no repeat, every byte", async () => {
-    const record = createHostRecord();
     await using proxy = await startCuttingProxy(worker.endpoint, 700_000);
-    const lines = 4000;
-    const work = script(`i=0; while [ $i -lt ${lines} ]; do echo "line $i of a longer text"; i=$((i+1)); done`);
+    // About 3 MB in two bursts, so that frames of all sizes are cut.
+    const half = "seq -f 'line %06g of a longer text'";
+    const work = script(`${half} 1 50000; sleep 0.1; ${half} 50001 100000`, { outputCapBytes: 1 << 24 });
     const first = await linkTo(worker, record);
     await first.start("stream", 1, HASH, work, {});
     first.close("now through the proxy");
@@ -172,7 +144,7 @@ describe("an open link", () => {
     const events = record.events("stream/1");
     expect(links).toBeGreaterThan(2);
     expect(events.map(({ seq }) => seq)).toEqual(events.map((_, i) => i + 1));
-    const numbers = Array.from({ length: lines }, (_, i) => String(i + 1).padStart(6, "0"));
+    const numbers = Array.from({ length: 100_000 }, (_, i) => String(i + 1).padStart(6, "0"));
     const expected = numbers.map((number) => `line ${number} of a longer text\n`).join("");
     expect(outputOf(events, "stdout").toString() === expected).toBe(true);
   });
@@ -182,16 +154,15 @@ describe("an open link", () => {
     let end: LinkEnd | null = null;
     const link = await linkTo(worker, failing, {
       on: {
-        events: () => {
-          throw new Error("store is full");
+        events: ({ job }) => {
+          if (job === "handler") throw new Error("store is full");
         },
         closed: (how) => {
           end = how;
         },
       },
     });
-    // The link may be gone before the answer is there.
-    await link.start("handler", 1, HASH, script("echo kept"), {}).catch(() => {});
+    await link.start("handler", 1, HASH, script("echo kept"), {});
     await link.closed;
     expect(end).toMatchObject({ kind: "dropped", error: { code: "internal.bug" } });
     const record = createHostRecord();

@@ -1,4 +1,4 @@
-import { AppError, toError } from "../base/index.ts";
+import { AppError, systemClock, toError } from "../base/index.ts";
 import {
   type AttemptReport,
   HEARTBEAT_EVERY_MS,
@@ -26,14 +26,14 @@ const ID_ROOM = 32;
 export function createOpenLink(
   socket: FrameSocket,
   proven: { readonly challenge: Challenge; readonly attempts: readonly AttemptReport[] },
-  { laneId, on }: Pick<OpenLinkOptions, "laneId" | "on">,
+  { laneId, on, clock = systemClock }: Pick<OpenLinkOptions, "laneId" | "on" | "clock">,
 ): WorkerLink {
   const { generation, pid, boot, spool } = proven.challenge;
   const replies = createPendingReplies<Reply>();
   const pongs = createPendingReplies<null>();
   const send = (frame: HostFrame) => void socket.send(frame).catch(() => {});
   const calls = createLaneCalls(on.apiRequest, send);
-  let lastHeardMs = performance.now();
+  let lastHeardMs = clock.monotonicMs();
   let isOver = false;
   let resolveClosed: (reason: string) => void = () => {};
   const closed = new Promise<string>((resolve) => {
@@ -43,7 +43,7 @@ export function createOpenLink(
   const end = (how: LinkEnd) => {
     if (isOver) return;
     isOver = true;
-    clearInterval(beat);
+    cancelBeat();
     const error = how.error ?? unreachable(laneId, how.reason);
     replies.end(error);
     pongs.end(error);
@@ -59,9 +59,9 @@ export function createOpenLink(
     return result.attempt;
   };
   const ping = async (opts: CallOptions): Promise<number> => {
-    const sentAtMs = performance.now();
+    const sentAtMs = clock.monotonicMs();
     await pongs.request((id) => socket.send({ t: "ping", id }), opts);
-    return performance.now() - sentAtMs;
+    return clock.monotonicMs() - sentAtMs;
   };
   const onFrame = (frame: WorkerFrame): void => {
     switch (frame.t) {
@@ -85,22 +85,23 @@ export function createOpenLink(
     }
   };
   const judgeSilence = () => {
-    if (isOver || performance.now() - lastHeardMs <= HEARTBEAT_SILENCE_MS) return;
+    if (isOver || clock.monotonicMs() - lastHeardMs <= HEARTBEAT_SILENCE_MS) return;
     const reason = `silent for ${HEARTBEAT_SILENCE_MS / 1000} s`;
     end({ kind: "lost", reason, error: unreachable(laneId, reason) });
     socket.terminate();
   };
-  const beat = setInterval(() => {
+  const beat = () => {
     // After a pause of this process the worker's frames wait unread: let them be read before judging.
-    if (performance.now() - lastHeardMs > HEARTBEAT_SILENCE_MS) setImmediate(() => setImmediate(judgeSilence));
+    if (clock.monotonicMs() - lastHeardMs > HEARTBEAT_SILENCE_MS) setImmediate(() => setImmediate(judgeSilence));
     ping({}).catch(() => {});
-  }, HEARTBEAT_EVERY_MS);
-  beat.unref();
+    cancelBeat = clock.timer(HEARTBEAT_EVERY_MS, beat);
+  };
+  let cancelBeat = clock.timer(HEARTBEAT_EVERY_MS, beat);
 
   socket.deliverTo({
     frame: (frame) => {
       if (isOver) return;
-      lastHeardMs = performance.now();
+      lastHeardMs = clock.monotonicMs();
       try {
         onFrame(frame);
       } catch (caught) {

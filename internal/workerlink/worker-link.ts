@@ -1,4 +1,4 @@
-import type { AppError } from "../base/index.ts";
+import type { AppError, Clock } from "../base/index.ts";
 import type { WorkerEvent } from "../job/index.ts";
 import type { AttemptReport, StartWork } from "../protocol/index.ts";
 import type { LinkTarget } from "./host-handshake.ts";
@@ -63,6 +63,8 @@ export interface OpenLinkOptions extends LinkTarget, CallOptions {
     attempts: readonly AttemptReport[],
   ) => Readonly<Record<string, number>> | Promise<Readonly<Record<string, number>>>;
   readonly on: LinkHandlers;
+  /** The machine's, but in tests. */
+  readonly clock?: Clock | undefined;
 }
 
 /** A proven link to one generation's worker. */

@@ -55,6 +55,7 @@ export function linkTo(
     readonly generation?: number | undefined;
     readonly secret?: string | undefined;
     readonly build?: string | null | undefined;
+    readonly signal?: AbortSignal | undefined;
   } = {},
 ): Promise<WorkerLink> {
   let link: WorkerLink | null = null;
@@ -64,6 +65,7 @@ export function linkTo(
     generation: opts.generation ?? worker.generation,
     secret: opts.secret ?? TEST_WORKER.secret,
     build: opts.build === undefined ? TEST_WORKER.build : opts.build,
+    signal: opts.signal,
     getAcked: () => record.acked(),
     on: {
       events: (batch) => {

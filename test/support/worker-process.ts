@@ -15,6 +15,8 @@ export interface WorkerBundle extends Disposable {
 export async function bundleWorker(): Promise<WorkerBundle> {
   const dir = mkdtempSync(join(tmpdir(), "lane-worker-bundle-"));
   const path = join(dir, "lane-worker.cjs");
+  // Also for a worker that runs as somebody else.
+  chmodSync(dir, 0o755);
   const entry = fileURLToPath(new URL("../../cmd/lane-worker/main.ts", import.meta.url));
   await build({
     entryPoints: [entry],

@@ -4,6 +4,7 @@ import { type Ctx, renderOptionsOf } from "../context.ts";
 import { isProcessAlive, runDaemonInForeground } from "../daemon-process.ts";
 import { type EnsuredDaemon, ensureDaemon, findDaemon, sameBuild } from "../ensure-daemon.ts";
 import { renderLeft, renderStatus } from "../render-status.ts";
+import { shortBuild } from "../text.ts";
 import type { DefineVerb } from "../verb.ts";
 import { runDoctorVerb } from "./doctor.ts";
 
@@ -52,7 +53,9 @@ async function up(ctx: Ctx): Promise<number> {
 
 function renderUp({ status, started }: EnsuredDaemon): readonly string[] {
   const { engine } = status;
-  const lines = [`laned ${started === null ? "already runs" : "is up"} (pid ${status.pid}, build ${status.build})`];
+  const lines = [
+    `laned ${started === null ? "already runs" : "is up"} (pid ${status.pid}, build ${shortBuild(status.build)})`,
+  ];
   if (status.api !== null) lines.push(`page: ${status.api}`);
   if (!engine.ok && engine.error !== null) {
     lines.push(`without an engine: ${engine.error.message}`, `next: ${engine.error.hint ?? "lane doctor"}`);
@@ -64,7 +67,7 @@ async function upInForeground(ctx: Ctx): Promise<number> {
   const running = await findDaemon(ctx);
   if (running !== null) {
     sameBuild(ctx, running);
-    await ctx.print(`laned already runs (pid ${running.pid}, build ${running.build})`);
+    await ctx.print(`laned already runs (pid ${running.pid}, build ${shortBuild(running.build)})`);
     return 0;
   }
   // The terminal sends ^C to both of us: laned ends by it, and we end with laned.
@@ -116,7 +119,7 @@ async function status(ctx: Ctx): Promise<number> {
   }
   await ctx.print(...renderStatus(daemon, lanes, renderOptionsOf(ctx)));
   if (daemon.build !== ctx.deps.build.build) {
-    await ctx.note(`this lane is of another build (${ctx.deps.build.build}): \`lane down && lane up\``);
+    await ctx.note(`this lane is of another build (${shortBuild(ctx.deps.build.build)}): \`lane down && lane up\``);
   }
   return 0;
 }

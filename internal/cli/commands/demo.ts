@@ -10,6 +10,7 @@ import { type Ctx, createContext } from "../context.ts";
 import type { DaemonProcess } from "../daemon-process.ts";
 import { ensureDaemon } from "../ensure-daemon.ts";
 import { findWorkspace } from "../lane-ref.ts";
+import { shortBuild } from "../text.ts";
 import type { DefineVerb } from "../verb.ts";
 import { stopDaemon } from "./daemon.ts";
 
@@ -55,7 +56,12 @@ interface Stage {
 
 async function demo(ctx: Ctx, _args: readonly string[], opts: DemoOptions): Promise<number> {
   const repo = await realpath(path.resolve(ctx.io.cwd, opts.repo ?? ".")).catch((cause: unknown) => {
-    throw new AppError({ code: "workspace.invalid", message: `no folder ${opts.repo ?? "."}`, hint: "name a git repository", cause });
+    throw new AppError({
+      code: "workspace.invalid",
+      message: `no folder ${opts.repo ?? "."}`,
+      hint: "name a git repository",
+      cause,
+    });
   });
   const mine: { started: DaemonProcess | null; lane: string | null } = { started: null, lane: null };
   try {
@@ -72,12 +78,18 @@ async function demo(ctx: Ctx, _args: readonly string[], opts: DemoOptions): Prom
 }
 
 /** Daemon, workspace, lane, ready; again from the start when the daemon goes away under us. */
-async function prepare(ctx: Ctx, repo: string, mine: { started: DaemonProcess | null; lane: string | null }): Promise<Stage> {
+async function prepare(
+  ctx: Ctx,
+  repo: string,
+  mine: { started: DaemonProcess | null; lane: string | null },
+): Promise<Stage> {
   for (let tries = 1; ; tries++) {
     try {
       const { status, started } = await ensureDaemon(ctx);
       mine.started = started ?? mine.started;
-      await ctx.note(`laned ${started === null ? "already runs" : "is up"} (pid ${status.pid}, build ${status.build})`);
+      await ctx.note(
+        `laned ${started === null ? "already runs" : "is up"} (pid ${status.pid}, build ${shortBuild(status.build)})`,
+      );
       const api = await ctx.api();
       const workspace = await ensureWorkspace(api, repo);
       const made = await ensureLane(api, workspace);
@@ -106,7 +118,9 @@ async function ensureWorkspace(api: Api, repo: string): Promise<ApiWorkspace> {
 async function ensureLane(api: Api, workspace: ApiWorkspace): Promise<ApiLane> {
   const find = async () => {
     const lanes = await api.listLanes();
-    return lanes.find((lane) => lane.name === LANE && (lane.workspace === workspace.id || lane.workspace === workspace.name));
+    return lanes.find(
+      (lane) => lane.name === LANE && (lane.workspace === workspace.id || lane.workspace === workspace.name),
+    );
   };
   const found = await find();
   if (found !== undefined) return found;
@@ -159,7 +173,11 @@ async function serve(ctx: Ctx, daemon: DaemonProcess): Promise<void> {
  * Takes away what this call made, also after ^C, hence with signals of its own: the lane with `--once`; the daemon when
  * we started it and, with `--once`, no lane is left that others use.
  */
-async function cleanUp(ctx: Ctx, mine: { readonly started: DaemonProcess | null; readonly lane: string | null }, once: boolean): Promise<void> {
+async function cleanUp(
+  ctx: Ctx,
+  mine: { readonly started: DaemonProcess | null; readonly lane: string | null },
+  once: boolean,
+): Promise<void> {
   const fresh = createContext(ctx.deps, ctx, null);
   try {
     const api = await fresh.ctx.api();

@@ -24,6 +24,11 @@ function noAnswer(how: string, stderr: string): AppError {
     code: "internal.bug",
     message: `laned doctor ended without an answer (${how})`,
     hint: "mend what it says, or build again with `make build`",
-    details: { stderr: stderr.split("\n").filter((line) => line !== "").slice(-10) },
+    details: {
+      stderr: stderr
+        .split("\n")
+        .filter((line) => line !== "")
+        .slice(-10),
+    },
   });
 }

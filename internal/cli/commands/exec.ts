@@ -25,7 +25,11 @@ export function defineExecVerbs(program: Command, define: DefineVerb): void {
     exits: EXITS,
     run: async (ctx, [named], opts) => {
       if (ctx.passthrough === null || ctx.passthrough.length === 0) {
-        throw new AppError({ code: "usage.invalid", message: "no command after --", hint: "lane exec <lane> -- CMD [ARG…]" });
+        throw new AppError({
+          code: "usage.invalid",
+          message: "no command after --",
+          hint: "lane exec <lane> -- CMD [ARG…]",
+        });
       }
       return exec(ctx, named, opts, ctx.passthrough);
     },
@@ -40,7 +44,12 @@ export function defineExecVerbs(program: Command, define: DefineVerb): void {
   });
 }
 
-async function exec(ctx: Ctx, named: string | undefined, opts: WorkspaceOption, argv: readonly string[]): Promise<number> {
+async function exec(
+  ctx: Ctx,
+  named: string | undefined,
+  opts: WorkspaceOption,
+  argv: readonly string[],
+): Promise<number> {
   const lane = await resolveLane(ctx, named, opts);
   const plan = await (await ctx.api()).planExec(lane, { tty: ctx.io.stdin.isTty, argv });
   return execInteractive(ctx, plan);

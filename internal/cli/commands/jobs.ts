@@ -75,7 +75,13 @@ export function defineJobVerbs(program: Command, define: DefineVerb): void {
     summary: "wait until a job has ended",
     options: [["--timeout <duration>", "give up after this long", parseDurationMs]],
     examples: ["lane job wait 01jz… --timeout 10m"],
-    exits: [missing, "7  it has not ended in time", "124  the deadline ended it", "130  it was cancelled", "else  its command's exit code"],
+    exits: [
+      missing,
+      "7  it has not ended in time",
+      "124  the deadline ended it",
+      "130  it was cancelled",
+      "else  its command's exit code",
+    ],
     run: wait,
   });
 }
@@ -83,13 +89,24 @@ export function defineJobVerbs(program: Command, define: DefineVerb): void {
 function parseSeq(text: string): number {
   const seq = Number(text);
   if (Number.isInteger(seq) && seq >= 0 && text.trim() !== "") return seq;
-  throw new AppError({ code: "usage.invalid", message: `not an event's number: ${JSON.stringify(text)}`, hint: "write a whole number" });
+  throw new AppError({
+    code: "usage.invalid",
+    message: `not an event's number: ${JSON.stringify(text)}`,
+    hint: "write a whole number",
+  });
 }
 
-async function list(ctx: Ctx, [named]: readonly string[], opts: WorkspaceOption & { readonly limit?: number }): Promise<number> {
+async function list(
+  ctx: Ctx,
+  [named]: readonly string[],
+  opts: WorkspaceOption & { readonly limit?: number },
+): Promise<number> {
   const api = await ctx.api();
   const limit = opts.limit ?? JOBS_DEFAULT;
-  const jobs = named === undefined ? await api.listJobs(limit) : await api.listLaneJobs(await resolveLane(ctx, named, opts), limit);
+  const jobs =
+    named === undefined
+      ? await api.listJobs(limit)
+      : await api.listLaneJobs(await resolveLane(ctx, named, opts), limit);
   if (ctx.json) await ctx.printJson(jobs);
   else if (jobs.length > 0) await ctx.print(...renderJobs(jobs, renderOptionsOf(ctx)));
   else await ctx.note("no jobs: `lane run <lane> -- CMD`");
@@ -124,7 +141,11 @@ async function wait(ctx: Ctx, [id = ""]: readonly string[], opts: { readonly tim
   const disarm = opts.timeout === undefined ? () => {} : ctx.clock.timer(ms, late);
   try {
     ctx.progress.update(`waiting for job ${id}`);
-    const job = await stream({ ...ctx, json: false, io: silent(ctx) }, id, AbortSignal.any([ctx.signal, deadline.signal]));
+    const job = await stream(
+      { ...ctx, json: false, io: silent(ctx) },
+      id,
+      AbortSignal.any([ctx.signal, deadline.signal]),
+    );
     if (ctx.json) await ctx.printJson(job);
     else await ctx.print(`job ${job.id} ${job.state}`);
     return judgeJob(job).exitCode;

@@ -4,8 +4,8 @@ import type { LaneRef } from "../api.ts";
 import { bringUp, renderReadyLane, withStates } from "../bring-up.ts";
 import { confirm } from "../confirm.ts";
 import type { Ctx } from "../context.ts";
-import { parseEnvName } from "../lane-settings.ts";
 import { resolveLane, WORKSPACE_OPTION, type WorkspaceOption } from "../lane-ref.ts";
+import { parseEnvName } from "../lane-settings.ts";
 import { readSettings } from "../read-settings.ts";
 import { collect, type DefineVerb, type OptionSpec } from "../verb.ts";
 import { printPlan } from "./lanes.ts";
@@ -16,8 +16,6 @@ interface ActOptions extends WorkspaceOption {
 }
 
 const READY_WAIT_MS = 120_000;
-/** Draining a job, then the grace of its processes. */
-const STOP_WAIT_MS = 600_000;
 const EXIT_DECLINED = 1;
 const DRY_RUN = ["--dry-run", "print what would happen, change nothing"] as const;
 const WAIT: OptionSpec = ["--wait <duration>", "wait this long for it to be ready; 0s: not at all", parseDurationMs];
@@ -45,15 +43,21 @@ export function defineLaneActs(program: Command, define: DefineVerb): void {
   define<ActOptions>(program, {
     usage: "restart [lane]",
     summary: "stop and start a lane",
-    options: [WORKSPACE_OPTION, WAIT, DRY_RUN],
-    examples: ["lane restart fix-login"],
+    options: [WORKSPACE_OPTION, NOW, WAIT, DRY_RUN, YES],
+    examples: ["lane restart fix-login", "lane restart fix-login --now --yes"],
     exits: ready,
     run: (ctx, [named], opts) => actUp(ctx, named, opts, "restart"),
   });
   define<ActOptions & { readonly now?: boolean; readonly yes?: boolean }>(program, {
     usage: "recreate [lane]",
     summary: "give a lane a new container; its worktree and its volume stay",
-    options: [WORKSPACE_OPTION, ["--now", "interrupt the running job instead of waiting for its end"], WAIT, DRY_RUN, YES],
+    options: [
+      WORKSPACE_OPTION,
+      ["--now", "interrupt the running job instead of waiting for its end"],
+      WAIT,
+      DRY_RUN,
+      YES,
+    ],
     examples: ["lane recreate fix-login", "lane recreate fix-login --now --yes"],
     exits: ready,
     run: recreate,
@@ -162,9 +166,15 @@ async function set(
   const api = await ctx.api();
   const ref = await resolveLane(ctx, named, opts);
   const change = { ...settings, ...(await mergeEnv(ctx, ref, env, gone)) };
-  const lane = Object.keys(change).length === 0 ? await api.showLane(ref) : await api.patchLane(ref, { settings: change });
+  const lane =
+    Object.keys(change).length === 0 ? await api.showLane(ref) : await api.patchLane(ref, { settings: change });
   if (ctx.json) await ctx.printJson(lane);
-  else await ctx.print(lane.drift.length === 0 ? `lane ${lane.name} is set` : `lane ${lane.name} is set; see \`lane drift ${lane.name}\``);
+  else
+    await ctx.print(
+      lane.drift.length === 0
+        ? `lane ${lane.name} is set`
+        : `lane ${lane.name} is set; see \`lane drift ${lane.name}\``,
+    );
   return 0;
 }
 

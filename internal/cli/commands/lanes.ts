@@ -1,11 +1,11 @@
 import type { Command } from "commander";
 import { AppError, parseDurationMs } from "../../base/index.ts";
 import type { AddLane, PlanIntent } from "../../protocol/index.ts";
+import { bringUp, renderReadyLane } from "../bring-up.ts";
 import { type Ctx, renderOptionsOf } from "../context.ts";
 import { findWorkspace, resolveLane, WORKSPACE_OPTION, type WorkspaceOption } from "../lane-ref.ts";
 import { readSettings } from "../read-settings.ts";
 import { renderDrift, renderHistory, renderLane, renderLanes, renderPlan } from "../render-lane.ts";
-import { bringUp, renderReadyLane } from "../bring-up.ts";
 import { collect, type DefineVerb } from "../verb.ts";
 
 interface AddOptions extends WorkspaceOption {
@@ -37,8 +37,17 @@ export function defineLaneVerbs(program: Command, define: DefineVerb): void {
       ["--wait <duration>", "wait this long for it to be ready; 0s: not at all", parseDurationMs],
       ["--dry-run", "print what would happen, change nothing"],
     ],
-    examples: ["lane add fix-login", "lane add review --branch pr-12 --from origin/pr-12", "lane add big --set limits.memory=8g"],
-    exits: ["3  no such workspace", "5  a lane of that name exists", "7  it was not ready in time", "125  the engine cannot run it"],
+    examples: [
+      "lane add fix-login",
+      "lane add review --branch pr-12 --from origin/pr-12",
+      "lane add big --set limits.memory=8g",
+    ],
+    exits: [
+      "3  no such workspace",
+      "5  a lane of that name exists",
+      "7  it was not ready in time",
+      "125  the engine cannot run it",
+    ],
     run: add,
   });
   define(program, {
@@ -74,7 +83,10 @@ export function defineLaneVerbs(program: Command, define: DefineVerb): void {
   define<WorkspaceOption & { readonly limit?: number }>(program, {
     usage: "history [lane]",
     summary: "what happened to a lane and why, oldest first",
-    options: [WORKSPACE_OPTION, ["-n, --limit <count>", `at most this many entries (default ${HISTORY_DEFAULT})`, parseCount]],
+    options: [
+      WORKSPACE_OPTION,
+      ["-n, --limit <count>", `at most this many entries (default ${HISTORY_DEFAULT})`, parseCount],
+    ],
     examples: ["lane history fix-login", "lane history fix-login -n 200 --json"],
     exits: ["3  no such lane"],
     run: history,
@@ -85,13 +97,21 @@ export function defineLaneVerbs(program: Command, define: DefineVerb): void {
 export function parseCount(text: string): number {
   const count = Number(text);
   if (Number.isInteger(count) && count > 0) return count;
-  throw new AppError({ code: "usage.invalid", message: `not a count: ${JSON.stringify(text)}`, hint: "write a whole number above 0" });
+  throw new AppError({
+    code: "usage.invalid",
+    message: `not a count: ${JSON.stringify(text)}`,
+    hint: "write a whole number above 0",
+  });
 }
 
 function parseIntent(text: string): PlanIntent {
   const intent = INTENTS.find((one) => one === text);
   if (intent !== undefined) return intent;
-  throw new AppError({ code: "usage.invalid", message: `no plan for ${JSON.stringify(text)}`, hint: `use one of ${INTENTS.join(", ")}` });
+  throw new AppError({
+    code: "usage.invalid",
+    message: `no plan for ${JSON.stringify(text)}`,
+    hint: `use one of ${INTENTS.join(", ")}`,
+  });
 }
 
 async function add(ctx: Ctx, [name = ""]: readonly string[], opts: AddOptions): Promise<number> {

@@ -36,7 +36,12 @@ export function defineLogs(program: Command, define: DefineVerb): void {
       ["--container", "the container's own output instead: the worker's messages"],
       ["-n, --lines <count>", `with --container: the last lines (default ${LINES_DEFAULT})`, parseCount],
     ],
-    examples: ["lane logs fix-login", "lane logs fix-login -f", "lane logs fix-login --since 2h", "lane logs fix-login --container -n 50"],
+    examples: [
+      "lane logs fix-login",
+      "lane logs fix-login -f",
+      "lane logs fix-login --since 2h",
+      "lane logs fix-login --container -n 50",
+    ],
     exits: ["3  no such lane"],
     run: logs,
   });
@@ -48,7 +53,9 @@ async function logs(ctx: Ctx, [named]: readonly string[], opts: LogsOptions): Pr
   const api = await ctx.api();
   const sinceMs = opts.since === undefined ? null : ctx.clock.nowMs() - opts.since;
   const jobs = await api.listLaneJobs(lane, sinceMs === null ? 1 : JOBS_MAX);
-  const chosen = jobs.filter((job) => sinceMs === null || job.endedAt === null || Date.parse(job.endedAt) >= sinceMs).toReversed();
+  const chosen = jobs
+    .filter((job) => sinceMs === null || job.endedAt === null || Date.parse(job.endedAt) >= sinceMs)
+    .toReversed();
   if (chosen.length === 0 && !opts.follow) await ctx.note("no jobs: `lane run <lane> -- CMD`");
   const shown = new Set<string>();
   for (const job of chosen) {

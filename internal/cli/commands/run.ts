@@ -86,7 +86,8 @@ async function readWork(ctx: Ctx, args: readonly string[], opts: RunOptions): Pr
   const { passthrough } = ctx;
   if (passthrough !== null) {
     if (passthrough.length === 0) throw usage("no command after --", "lane run <lane> -- CMD [ARG…]");
-    const extra = args[1] !== undefined || opts.file !== undefined || opts.agent !== undefined || opts.session !== undefined;
+    const extra =
+      args[1] !== undefined || opts.file !== undefined || opts.agent !== undefined || opts.session !== undefined;
     if (extra) throw usage("a command takes no prompt, agent or session", "give either a prompt or -- CMD");
     return { kind: "command", argv: [...passthrough] };
   }
@@ -104,7 +105,8 @@ async function readPrompt(ctx: Ctx, given: string | undefined, file: string | un
   if (given !== undefined && file !== undefined) throw usage("both a prompt and --file", "give one of them");
   if (given === "-") return ctx.io.stdin.readAll();
   if (given !== undefined) return given;
-  if (file === undefined) throw usage("nothing to run", 'lane run <lane> -- CMD [ARG…], or lane run <lane> "what to do"');
+  if (file === undefined)
+    throw usage("nothing to run", 'lane run <lane> -- CMD [ARG…], or lane run <lane> "what to do"');
   try {
     return await readFile(path.resolve(ctx.io.cwd, file), "utf8");
   } catch (caught) {
@@ -115,7 +117,10 @@ async function readPrompt(ctx: Ctx, given: string | undefined, file: string | un
 function parsePriority(text: string): number {
   const priority = Number(text);
   if (Number.isInteger(priority) && Math.abs(priority) <= PRIORITY_LIMIT && text.trim() !== "") return priority;
-  throw usage(`not a priority: ${JSON.stringify(text)}`, `write a whole number from -${PRIORITY_LIMIT} to ${PRIORITY_LIMIT}`);
+  throw usage(
+    `not a priority: ${JSON.stringify(text)}`,
+    `write a whole number from -${PRIORITY_LIMIT} to ${PRIORITY_LIMIT}`,
+  );
 }
 
 function parseRetry(text: string): "never" | "on_lost" {

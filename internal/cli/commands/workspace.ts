@@ -33,7 +33,10 @@ export function defineWorkspaceVerbs(program: Command, define: DefineVerb): void
 
 async function add(ctx: Ctx, [given]: readonly string[], opts: { readonly name?: string }): Promise<number> {
   const api = await ctx.api();
-  const body = { path: path.resolve(ctx.io.cwd, given ?? "."), ...(opts.name === undefined ? {} : { name: opts.name }) };
+  const body = {
+    path: path.resolve(ctx.io.cwd, given ?? "."),
+    ...(opts.name === undefined ? {} : { name: opts.name }),
+  };
   const workspace = await api.addWorkspace(body);
   if (ctx.json) await ctx.printJson(workspace);
   else await ctx.print(`workspace ${workspace.name} is ${workspace.path}`);
@@ -53,7 +56,11 @@ async function remove(ctx: Ctx, [named = ""]: readonly string[]): Promise<number
   const workspaces = await api.listWorkspaces();
   const workspace = workspaces.find(({ id, name }) => id === named || name === named);
   if (workspace === undefined) {
-    throw new AppError({ code: "workspace.not_found", message: `no workspace ${named}`, hint: "see `lane workspace ls`" });
+    throw new AppError({
+      code: "workspace.not_found",
+      message: `no workspace ${named}`,
+      hint: "see `lane workspace ls`",
+    });
   }
   await api.removeWorkspace(workspace.id);
   if (ctx.json) await ctx.printJson({ id: workspace.id, name: workspace.name, removed: true });

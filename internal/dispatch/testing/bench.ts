@@ -7,7 +7,7 @@ import type { JobSpec } from "../../job/index.ts";
 import { DEFAULT_SETTINGS } from "../../lane/index.ts";
 import { openStore, type Store } from "../../store/index.ts";
 import { createDispatcher, type Dispatcher } from "../dispatcher.ts";
-import { DEFAULT_POLICY } from "../policy.ts";
+import { DEFAULT_POLICY, type DispatchPolicy } from "../policy.ts";
 import type { DispatchStore, WorkResolver } from "../ports.ts";
 import { createCommandResolver } from "../resolve-work.ts";
 import { createFakeLane, type FakeLane } from "./fake-lane.ts";
@@ -23,6 +23,8 @@ export interface Bench extends AsyncDisposable {
   readonly activity: string[];
   readonly drops: AppError[];
   readonly logged: Record<string, unknown>[];
+  /** While true, a link that is dropped stays open yet, as when the supervisor is slow. */
+  slow: boolean;
   /** While true, every commit fails as on a full disk. */
   full: boolean;
   /** The process dies here and another one starts on the same files. */
@@ -34,6 +36,7 @@ export interface Bench extends AsyncDisposable {
 export interface BenchOptions {
   readonly redact?: (text: string) => string;
   readonly work?: WorkResolver;
+  readonly policy?: Partial<DispatchPolicy>;
 }
 
 /** Opens a bench with the lane `demo`. */
@@ -56,13 +59,13 @@ export function openBench(opts: BenchOptions = {}): Bench {
       log,
       redact: opts.redact ?? ((text) => text),
       work: opts.work ?? createCommandResolver({ outputCapBytes: DEFAULT_POLICY.outputCapBytes }),
-      policy: DEFAULT_POLICY,
+      policy: { ...DEFAULT_POLICY, ...opts.policy },
       onActivity: (lane) => bench.activity.push(lane),
       dropLink: (lane, error) => {
         // What a dead process would have done is not done.
         if (life !== lives) return;
         bench.drops.push(error);
-        if (lane === bench.lane.laneId) bench.lane.cut();
+        if (lane === bench.lane.laneId && !bench.slow) bench.lane.cut();
       },
     });
   };
@@ -77,6 +80,7 @@ export function openBench(opts: BenchOptions = {}): Bench {
     drops: [],
     logged,
     full: false,
+    slow: false,
     restart: () => {
       bench.lane.cut({ silently: true });
       // The old process does nothing any more: its connection is left as it is, and a new one opens the same file.

@@ -42,8 +42,9 @@ export interface FakeLane {
   readonly calls: string[];
   generation: number;
   fault: StartFault | null;
-  /** Opens a link; the replay comes before the link is handed over when `early`. */
+  /** Opens a link; the replay comes before the link is handed over when `early`, and `meanwhile` happens before it, too. */
   open(opts?: {
+    readonly meanwhile?: (() => void) | undefined;
     readonly early?: boolean;
     readonly shuffle?: ((frames: WorkerEvent[][]) => WorkerEvent[][]) | undefined;
   }): LaneLink;
@@ -183,6 +184,7 @@ export function createFakeLane(laneId: string, dispatcher: () => Dispatcher, now
         }
       };
       if (opts.early) replay();
+      opts.meanwhile?.();
       dispatcher().attachLink(mine);
       if (!opts.early) replay();
       return mine;

@@ -129,8 +129,11 @@ const CANCELLED_UNSTARTED = {
   outcome: { kind: "cancelled", result: { exitCode: null, signal: null, stderrTail: "", truncated: false } },
 } as const;
 
+/** What the frame of an answer takes. */
+const REASON_LENGTH = 4096;
+
 function refused(code: string, message: string): JobReply {
-  return { kind: "refused", error: { code, message } };
+  return { kind: "refused", error: { code, message: message.slice(0, REASON_LENGTH) } };
 }
 
 function whyCwdInvalid(cwd: string): string | null {

@@ -15,21 +15,27 @@ export interface EventSender {
   close(): void;
 }
 
+/** Where the events of an attempt go on. */
+export interface SendStart {
+  readonly attempt: AttemptLog;
+  readonly nextSeq: number;
+}
+
 /**
  * A sender for one link, starting after what the host has. Events that arrive in one tick share frames; when the
  * socket is full it stops, and goes on from the spool when it has drained.
  */
 export function createEventSender(
   link: HostLink,
-  attempts: readonly AttemptLog[],
+  starts: readonly SendStart[],
   on: {
     /** The link cannot take what is produced; or it can again. */
     readonly pressure: (high: boolean) => void;
     readonly failed: (error: Error) => void;
   },
 ): EventSender {
-  const nextSeq = new Map<AttemptLog, number>();
-  const waiting = new Set<AttemptLog>();
+  const nextSeq = new Map(starts.map(({ attempt, nextSeq }) => [attempt, nextSeq]));
+  const waiting = new Set(nextSeq.keys());
   let scheduled = false;
   let pumping = false;
   let closed = false;
@@ -96,7 +102,6 @@ export function createEventSender(
     }
   };
 
-  for (const attempt of attempts) waiting.add(attempt);
   schedule();
   return {
     notify: (attempt) => {

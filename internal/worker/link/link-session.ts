@@ -5,7 +5,7 @@ import type { JobReply, Jobs } from "../jobs/index.ts";
 import type { WorkerLog } from "../log.ts";
 import type { HostCalls } from "../relay/host-calls.ts";
 import type { AttemptLog, Spool } from "../spool/index.ts";
-import { createEventSender, type EventSender } from "./event-sender.ts";
+import { createEventSender, type EventSender, type SendStart } from "./event-sender.ts";
 import type { HostLink } from "./host-link.ts";
 
 /** What a proven link works on. */
@@ -39,22 +39,22 @@ export function startSession(link: HostLink, deps: SessionDeps): LinkSession {
   const drop = (frame: HostFrame) => link.close(LINK_CLOSE.protocol, `${frame.t} does not fit here`);
   const reply = async (id: number, result: Promise<JobReply>) => link.send({ t: "reply", id, result: await result });
   const resume = (acked: Readonly<Record<string, number>>) => {
+    const starts: SendStart[] = [];
     for (const attempt of spool.list()) {
-      const has = Object.hasOwn(acked, attempt.key) ? (acked[attempt.key] ?? 0) : 0;
-      attempt.finishInterrupted(has);
-      attempt.ack(has);
+      const named = Object.hasOwn(acked, attempt.key) ? acked[attempt.key] : undefined;
+      attempt.finishInterrupted(named ?? 0);
+      attempt.ack(named ?? 0);
+      // The host's word counts: it may have less than it once acknowledged.
+      const has = named ?? attempt.ackedSeq();
+      if (has < attempt.lastSeq() || attempt.settledAtMs() === null) starts.push({ attempt, nextSeq: has + 1 });
     }
-    sender = createEventSender(
-      link,
-      spool.list().filter((attempt) => attempt.settledAtMs() === null),
-      {
-        pressure: jobs.setPaused,
-        failed: (err) => {
-          log.error("events not sent", { err });
-          link.close(LINK_CLOSE.protocol, "the spool could not be read");
-        },
+    sender = createEventSender(link, starts, {
+      pressure: jobs.setPaused,
+      failed: (err) => {
+        log.error("events not sent", { err });
+        link.close(LINK_CLOSE.protocol, "the spool could not be read");
       },
-    );
+    });
   };
   const beat = () => {
     if (ended) return;

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { AppError, type ErrorCode, newId, toAppError } from "../../base/index.ts";
+import { LINK_FRAME_MAX_BYTES } from "../../protocol/link-terms.ts";
 import { isHostAllowed } from "../host-header.ts";
 import type { WorkerLog } from "../log.ts";
 import type { HostCall, HostCalls } from "./host-calls.ts";
@@ -76,7 +77,7 @@ function toCall(request: IncomingMessage, body: string): HostCall {
   };
 }
 
-/** The body as text; null when it is too big or not UTF-8. */
+/** The body as text; null when it is too big, also once it is escaped into a frame, or not UTF-8. */
 async function readBody(request: IncomingMessage): Promise<string | null> {
   const parts: Buffer[] = [];
   let bytes = 0;
@@ -86,7 +87,8 @@ async function readBody(request: IncomingMessage): Promise<string | null> {
     parts.push(part as Buffer);
   }
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(parts));
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(parts));
+    return Buffer.byteLength(JSON.stringify(text)) <= LINK_FRAME_MAX_BYTES / 2 ? text : null;
   } catch {
     return null;
   }

@@ -73,11 +73,11 @@ export async function writeAccepted(spoolDir: string, dir: string, record: Accep
   try {
     writeSync(accepted, JSON.stringify(record));
     closeSync(openSync(join(dir, ATTEMPT_FILES.events), "wx", 0o600));
-    await syncFd(accepted);
+    // Together: the file system commits them in one go.
+    await Promise.all([syncFd(accepted), syncPath(dir), syncPath(spoolDir)]);
   } finally {
     closeSync(accepted);
   }
-  await Promise.all([syncPath(dir), syncPath(spoolDir)]);
 }
 
 /** Makes a file or folder durable. */

@@ -1,0 +1,15 @@
+import type { Route } from "./route.ts";
+import { JOB_ROUTES } from "./routes-jobs.ts";
+import { LANE_VIEW_ROUTES } from "./routes-lane-views.ts";
+import { LANE_ROUTES } from "./routes-lanes.ts";
+import { SYSTEM_ROUTES } from "./routes-system.ts";
+import { WORKSPACE_ROUTES } from "./routes-workspaces.ts";
+
+/** Every route of the host API: what is served is what is described. */
+export const ROUTES: readonly Route[] = [
+  ...WORKSPACE_ROUTES,
+  ...LANE_ROUTES,
+  ...LANE_VIEW_ROUTES,
+  ...JOB_ROUTES,
+  ...SYSTEM_ROUTES,
+];

@@ -1,0 +1,327 @@
+import { connect } from "node:net";
+import { AppError, systemClock } from "../base/index.ts";
+import type { Job, JobLogEvent, JobState } from "../job/index.ts";
+import { DEFAULT_SETTINGS, type Lane, type LaneState, type Workspace } from "../lane/index.ts";
+import { createHostApi, type HostApi } from "./host-api.ts";
+import type { FeedEntry, HostApiPorts, LaneView } from "./ports.ts";
+
+/** In-memory ports and raw sockets, for tests of the host API only. */
+
+export const TOKEN = "t".repeat(64);
+
+/** Wall time all test values are made at. */
+export const AT_MS = Date.UTC(2026, 0, 2, 3, 4, 5);
+
+export const WORKSPACES: readonly Workspace[] = [
+  { id: "ws1", name: "shop", path: "/src/shop", createdAtMs: AT_MS },
+  { id: "ws2", name: "blog", path: "/src/blog", createdAtMs: AT_MS },
+];
+
+export function makeLane(change: Partial<Lane> = {}): Lane {
+  return {
+    id: "demo-1111111111",
+    name: "demo",
+    workspaceId: "ws1",
+    branch: "demo",
+    worktree: "/src/shop.lanes/demo",
+    desired: "up",
+    settings: DEFAULT_SETTINGS,
+    generation: 3,
+    createdAtMs: AT_MS,
+    ...change,
+  };
+}
+
+export const READY: LaneState = {
+  phase: "ready",
+  generation: 3,
+  containerId: "c".repeat(64),
+  endpoint: "http://127.0.0.1:40000",
+  workerPid: 77,
+  atMs: AT_MS,
+};
+
+export function makeView(lane: Lane, state: LaneState = READY): LaneView {
+  return {
+    lane,
+    state,
+    container: null,
+    drift: [],
+    containerName: `lane-x-${lane.id}`,
+    job: null,
+    queued: 0,
+    git: null,
+    credentials: {},
+  };
+}
+
+export function makeJob(change: Partial<Job> = {}, state?: JobState): Job {
+  return {
+    id: "01jobjobjobjobjobjobjobjob",
+    laneId: "demo-1111111111",
+    spec: {
+      work: { kind: "command", argv: ["true"] },
+      key: null,
+      deadlineMs: null,
+      priority: 0,
+      retry: "never",
+    },
+    bodyHash: "h",
+    state: state ?? { phase: "queued", attempt: 0, waiting: null },
+    createdAtMs: AT_MS,
+    startedAtMs: null,
+    endedAtMs: null,
+    ...change,
+  };
+}
+
+/** Every call a port got: name and arguments, without the signal. */
+export type Calls = (readonly [name: string, ...args: readonly unknown[]])[];
+
+export interface Bench {
+  readonly api: HostApi;
+  readonly ports: HostApiPorts;
+  readonly calls: Calls;
+  readonly lanes: Lane[];
+  readonly jobs: Job[];
+  readonly jobEvents: JobLogEvent[];
+  readonly feed: TestFeed;
+  readonly logged: { readonly level: string; readonly fields: Record<string, unknown>; readonly message: string }[];
+  readonly stop: AbortController;
+  /** The next call of this name throws. */
+  readonly fail: (name: string, error: unknown) => void;
+  /** A call inside the process, as if over the unix socket. */
+  readonly request: (
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ) => Promise<Response>;
+}
+
+/** A feed in memory. */
+export interface TestFeed {
+  readonly entries: FeedEntry[];
+  append(type: string): void;
+  prune(upTo: number): void;
+  subscribers(): number;
+}
+
+export function makeBench(): Bench {
+  const calls: Calls = [];
+  const failures = new Map<string, unknown>();
+  const lanes: Lane[] = [makeLane()];
+  const jobs: Job[] = [];
+  const jobEvents: JobLogEvent[] = [];
+  const logged: { level: string; fields: Record<string, unknown>; message: string }[] = [];
+  const stop = new AbortController();
+  const { feed, port } = makeFeed();
+
+  function note<T>(name: string, args: readonly unknown[], value: () => T): T {
+    calls.push([name, ...args.map(withoutSignal)]);
+    if (failures.has(name)) {
+      const error = failures.get(name);
+      failures.delete(name);
+      throw error;
+    }
+    return value();
+  }
+  const later = async <T>(name: string, args: readonly unknown[], value: () => T): Promise<T> =>
+    note(name, args, value);
+  const viewOf = (id: string): LaneView => {
+    const lane = lanes.find((one) => one.id === id);
+    if (lane === undefined) throw new AppError({ code: "lane.not_found", message: `there is no lane ${id}` });
+    return makeView(lane);
+  };
+  const jobOf = (id: string): Job => {
+    const job = jobs.find((one) => one.id.startsWith(id));
+    if (job === undefined) throw new AppError({ code: "job.not_found", message: `there is no job ${id}` });
+    return job;
+  };
+  const verb =
+    (name: string) =>
+    (id: string, ...args: readonly unknown[]) =>
+      later(name, [id, ...args], () => viewOf(id));
+  const plan = {
+    lane: "demo-1111111111",
+    steps: [{ op: "create", text: "create", destructive: false, cause: { code: "absent", message: "it is absent" } }],
+  };
+
+  const ports: HostApiPorts = {
+    workspaces: {
+      list: () => WORKSPACES,
+      add: (wanted, opts) => later("workspaces.add", [wanted, opts], () => WORKSPACES[0] ?? bug()),
+      remove: (id, opts) => later("workspaces.remove", [id, opts], () => undefined),
+    },
+    lanes: {
+      lanes: () => lanes,
+      findLane: (id) => lanes.find((lane) => lane.id === id) ?? null,
+      list: (opts) => note("lanes.list", [opts], () => lanes.map((lane) => makeView(lane))),
+      get: (id, opts) => note("lanes.get", [id, opts], () => viewOf(id)),
+      add: (wanted, opts) => later("lanes.add", [wanted, opts], () => makeView(makeLane({ name: wanted.name }))),
+      planAdd: (wanted, opts) => later("lanes.planAdd", [wanted, opts], () => plan),
+      remove: (id, opts) => later("lanes.remove", [id, opts], () => undefined),
+      patch: verb("lanes.patch"),
+      ensure: verb("lanes.ensure"),
+      start: verb("lanes.start"),
+      stop: verb("lanes.stop"),
+      restart: verb("lanes.restart"),
+      recreate: verb("lanes.recreate"),
+      plan: (id, intent, opts) => later("lanes.plan", [id, intent, opts], () => plan),
+      drift: (id, opts) =>
+        note("lanes.drift", [id, opts], () => ({
+          lane: id,
+          policy: "hold" as const,
+          action: "held" as const,
+          fields: [{ part: "image", field: "id", was: "a", is: "b" }],
+        })),
+      history: (id, opts) =>
+        note("lanes.history", [id, opts], () => [
+          { seq: 1, atMs: AT_MS, generation: 1, event: "created", from: "creating", to: "starting", cause: null },
+        ]),
+      execPlan: (id, request, opts) =>
+        note("lanes.execPlan", [id, request, opts], () => ({ argv: ["podman", "exec", id, ...request.argv], env: {} })),
+      containerLogs: (id, opts) =>
+        later("lanes.containerLogs", [id, opts], () => ({ container: "c1", lines: ["one"] })),
+    },
+    jobs: {
+      submit: ({ laneId, spec }) =>
+        note("jobs.submit", [laneId, spec], () => {
+          const known = jobs.find((job) => spec.key !== null && job.spec.key === spec.key);
+          if (known !== undefined) return { job: known, created: false };
+          const job = makeJob({ id: `01job${jobs.length}`.padEnd(26, "0"), laneId, spec });
+          jobs.push(job);
+          return { job, created: true };
+        }),
+      findJob: (id) => note("jobs.findJob", [id], () => jobOf(id)),
+      listJobs: (opts) => note("jobs.listJobs", [opts], () => jobs),
+      cancel: (id) => note("jobs.cancel", [id], () => jobOf(id)),
+      retry: (id) => note("jobs.retry", [id], () => jobOf(id)),
+      readEvents: (id, opts) =>
+        note("jobs.readEvents", [id, opts], () => jobEvents.filter((e) => e.seq > opts.after).slice(0, opts.limit)),
+      follow: async function* (id, { after, signal }) {
+        note("jobs.follow", [id, { after }], () => undefined);
+        for (const event of jobEvents) {
+          if (signal?.aborted) return;
+          if (event.seq > after) yield event;
+        }
+      },
+    },
+    feed: port,
+    status: {
+      status: () =>
+        note("status.status", [], () => ({
+          version: "0.1.0",
+          build: "b",
+          install: "i",
+          pid: 1,
+          startedAt: new Date(AT_MS).toISOString(),
+          api: null,
+          socket: "/s",
+          engine: { ok: true, version: "4.3.1", address: "unix:///p", own: false, error: null },
+          image: null,
+          lanes: { ready: 1 },
+          jobs: {},
+        })),
+      readiness: () => note("status.readiness", [], () => ({ store: true, engine: true })),
+      shutdown: () => note("status.shutdown", [], () => undefined),
+    },
+  };
+
+  const log = (level: string) => (fields: object, message: string) => {
+    logged.push({ level, fields: fields as Record<string, unknown>, message });
+  };
+  const api = createHostApi({
+    ports,
+    token: TOKEN,
+    log: { debug: log("debug"), warn: log("warn"), error: log("error") },
+    clock: systemClock,
+    stopping: stop.signal,
+    version: "0.1.0",
+  });
+  return {
+    api,
+    ports,
+    calls,
+    lanes,
+    jobs,
+    jobEvents,
+    feed,
+    logged,
+    stop,
+    fail: (name, error) => failures.set(name, error),
+    request: async (method, path, body, headers = {}) =>
+      api.app.request(
+        path,
+        {
+          method,
+          headers: { ...(body === undefined ? {} : { "content-type": "application/json" }), ...headers },
+          ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
+        },
+        { via: { kind: "unix" } },
+      ),
+  };
+}
+
+function makeFeed(): { readonly feed: TestFeed; readonly port: HostApiPorts["feed"] } {
+  const entries: FeedEntry[] = [];
+  const listeners = new Set<() => void>();
+  let latest = 0;
+  return {
+    feed: {
+      entries,
+      append: (type) => {
+        latest += 1;
+        entries.push({ seq: latest, atMs: AT_MS, type, lane: null, job: null, data: {} });
+        for (const fn of listeners) fn();
+      },
+      prune: (upTo) => {
+        while ((entries[0]?.seq ?? Number.POSITIVE_INFINITY) <= upTo) entries.shift();
+      },
+      subscribers: () => listeners.size,
+    },
+    port: {
+      readAfter: (seq, limit) => entries.filter((entry) => entry.seq > seq).slice(0, limit),
+      latest: () => latest,
+      oldest: () => entries[0]?.seq ?? 0,
+      subscribe: (fn) => {
+        listeners.add(fn);
+        return () => listeners.delete(fn);
+      },
+    },
+  };
+}
+
+function withoutSignal(arg: unknown): unknown {
+  if (typeof arg !== "object" || arg === null || Array.isArray(arg)) return arg;
+  const { signal: _, ...rest } = arg as Record<string, unknown>;
+  return rest;
+}
+
+function bug(): never {
+  throw new Error("no such test value");
+}
+
+/** Sends bytes as they are and resolves with all that came back until the server closed, or `idleMs` of silence. */
+export function sendRaw(
+  where: { readonly port: number } | { readonly path: string },
+  bytes: string | Buffer,
+  idleMs = 1000,
+): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = "port" in where ? connect(where.port, "127.0.0.1") : connect(where.path);
+    let text = "";
+    const done = () => {
+      socket.destroy();
+      resolve(text);
+    };
+    socket.setTimeout(idleMs, done);
+    socket.on("data", (chunk) => {
+      text += chunk.toString("utf8");
+    });
+    socket.on("end", done);
+    // A server that closes on an unread body resets the connection; what it said has come before.
+    socket.on("error", (error) => (text === "" ? reject(error) : done()));
+    socket.write(bytes);
+  });
+}

@@ -1,0 +1,1 @@
+export { type InboxDeps, runInbox } from "./run-inbox.ts";
