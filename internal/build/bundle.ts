@@ -13,6 +13,8 @@ export function bundleProgram(root: string, program: Program): Promise<string> {
   return bundleFile(root, join("cmd", program.name, "main.ts"), {
     // Names stay, and lines stay short: Node prints the line of a fatal error, and people read stack traces.
     ...(program.codeCache ? { minifyWhitespace: true, minifySyntax: true, lineLimit: 120 } : {}),
+    // `vm.Script` has no loader for `import()`; `require` does the same for what is not bundled.
+    supported: { "dynamic-import": program.codeCache === null },
     external: program.where === "host" ? [...NATIVE_PACKAGES] : [],
     define: {
       "import.meta.url": "LANEKEEPER_MODULE_URL",
@@ -31,7 +33,7 @@ export async function assembleProgram(root: string, program: Program, bundle: st
     return `${shebang}const LANEKEEPER_BUILD = "${build}", LANEKEEPER_MODULE_URL = ${url};\n${bundle}`;
   }
   const marker = "\n/*BUNDLE\n";
-  const loader = await bundleFile(root, join("internal", "build", "loader.ts"), {
+  const loader = await bundleFile(root, join(import.meta.dirname, "loader.ts"), {
     minifyWhitespace: true,
     define: { LOADER: JSON.stringify({ program: program.name, build, marker, encoding: encodingOf(bundle) }) },
   });

@@ -1,4 +1,4 @@
-import { access, copyFile, mkdir, mkdtemp, readFile, rename, rm, utimes } from "node:fs/promises";
+import { access, copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { sha256 } from "./build-id.ts";
@@ -7,6 +7,9 @@ import { run } from "./run.ts";
 
 /** How long one warm-up run may take; it takes about 0.2 s on the host, 0.6 s in a container. */
 const WARM_UP_TIMEOUT_MS = 30_000;
+
+/** Caches kept for builds to come; each has about 1 MB. */
+const KEPT_MAX = 24;
 
 /** The outcome of making a program's code cache: from which Node it is, or why there is none. */
 export type CodeCacheResult =
@@ -36,7 +39,7 @@ export async function makeCodeCache(options: CodeCacheOptions): Promise<CodeCach
   try {
     const runner = await chooseRunner(options);
     const digest = sha256(await readFile(options.program)).slice(0, 32);
-    const kept = join(options.cacheDir, "code-cache", `${digest}-${runner.id}.cache`);
+    const kept = join(options.cacheDir, "code-cache", `${digest}-${runner.id}-${process.arch}.cache`);
     if (await exists(kept)) {
       await place(kept, target);
       const now = new Date();
@@ -48,6 +51,7 @@ export async function makeCodeCache(options: CodeCacheOptions): Promise<CodeCach
     await mkdir(dirname(kept), { recursive: true, mode: 0o700 });
     await place(made, kept);
     await place(kept, target);
+    await dropOldest(dirname(kept));
     return { kind: "made", node: runner.id };
   } catch (caught) {
     await rm(target, { force: true });
@@ -125,6 +129,20 @@ async function place(from: string, to: string): Promise<void> {
   const draft = `${to}.${process.pid}`;
   await copyFile(from, draft);
   await rename(draft, to);
+}
+
+/** Another build may be doing the same: what is gone already is fine. */
+async function dropOldest(folder: string): Promise<void> {
+  const paths = (await readdir(folder)).map((name) => join(folder, name));
+  const times = await Promise.all(
+    paths.map((path) =>
+      stat(path)
+        .then((stats) => stats.mtimeMs)
+        .catch(() => 0),
+    ),
+  );
+  const byAge = paths.map((path, index) => ({ path, at: times[index] ?? 0 })).sort((a, b) => b.at - a.at);
+  for (const { path } of byAge.slice(KEPT_MAX)) await rm(path, { force: true });
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -90,7 +90,9 @@ if (mode === WRITE && process.argv[3]) {
   process.stdout.write(cachedData ? (script.cachedDataRejected ? "rejected\n" : "accepted\n") : "absent\n");
 } else {
   if (cachedData && script.cachedDataRejected) {
-    process.stderr.write(`${LOADER.program}: the code cache is not for Node ${process.version}: starting without it\n`);
+    process.stderr.write(
+      `${LOADER.program}: the code cache does not fit Node ${process.version}, starting without it\n`,
+    );
   }
   void load(script).main?.();
 }

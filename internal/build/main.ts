@@ -6,7 +6,7 @@
  *     dist/bin/<program>.cache  V8 code cache of those that have one, when it could be made
  *     dist/build.json           the build's id, digests, and the Node the worker's cache is for
  */
-import { access, chmod, mkdir, rename, writeFile } from "node:fs/promises";
+import { access, chmod, mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -51,6 +51,7 @@ async function main(): Promise<void> {
   for (const made of caches) if (made) report(made.program, made.result, imageNode !== null);
 
   const facts = {
+    version: await readVersion(),
     build: ids.host,
     programs: digests,
     worker: { build: ids.lane, sha256: digests["lane-worker"] ?? null },
@@ -58,6 +59,11 @@ async function main(): Promise<void> {
   };
   await placeFile(join(root, "dist", "build.json"), `${JSON.stringify(facts, null, 2)}\n`, 0o644);
   say(`built ${programs.map(({ name }) => name).join(", ")} as ${ids.host.slice(0, 12)} in ${Date.now() - started} ms`);
+}
+
+async function readVersion(): Promise<string> {
+  const { version } = JSON.parse(await readFile(join(root, "package.json"), "utf8")) as { version: string };
+  return version;
 }
 
 async function choosePrograms(names: readonly string[]): Promise<readonly Program[]> {

@@ -83,6 +83,8 @@ interface Waits {
 const STREAM_IDLE_MS = 50_000;
 /** What the daemon may take beyond the wait it was asked for. */
 const WAIT_SLACK_MS = 30_000;
+/** A job is ended first, with its grace; then container, network, volume and worktree go. */
+const REMOVE_BUDGET_MS = 300_000;
 
 /** Words the routes over a client. */
 export function createApi(client: Client, loadProtocol: () => Promise<Protocol>): Api {
@@ -110,7 +112,7 @@ export function createApi(client: Client, loadProtocol: () => Promise<Protocol>)
       client.send(at(lane), {
         method: "DELETE",
         query: { ...prefer(lane), force: force ? 1 : undefined },
-        timeoutMs: 2 * WAIT_SLACK_MS,
+        timeoutMs: REMOVE_BUDGET_MS,
       }),
     actOnLane: (lane, act, { waitMs, now, ...opts }) =>
       client.call(at(lane, `/${act}`), (p) => p.laneSchema, {

@@ -87,3 +87,14 @@ export async function requireReady(lane: ApiLane, waitMs: number): Promise<void>
     details: { lane: lane.id },
   });
 }
+
+/** Throws unless the lane has stopped. A lane that never had a container has as well. @throws timeout */
+export function requireStopped(lane: ApiLane, waitMs: number): void {
+  if (lane.state === "stopped" || lane.state === "absent") return;
+  throw new AppError({
+    code: "timeout",
+    message: `lane ${lane.name} is ${lane.state} after ${waitMs} ms${lane.cause === null ? "" : `: ${lane.cause.message}`}`,
+    hint: `it goes on: see \`lane show ${lane.name}\``,
+    details: { lane: lane.id },
+  });
+}

@@ -8,6 +8,7 @@ import { defineLaneActs } from "./commands/lane-acts.ts";
 import { defineLaneVerbs } from "./commands/lanes.ts";
 import { defineLogs } from "./commands/logs.ts";
 import { defineRun } from "./commands/run.ts";
+import { defineSet } from "./commands/set.ts";
 import { defineWorkspaceVerbs } from "./commands/workspace.ts";
 import type { CliDeps, CommonOptions } from "./context.ts";
 import { createContext } from "./context.ts";
@@ -68,6 +69,7 @@ export function createProgram(
     defineWorkspaceVerbs,
     defineLaneVerbs,
     defineLaneActs,
+    defineSet,
     defineRun,
     defineJobVerbs,
     defineLogs,

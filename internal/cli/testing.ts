@@ -16,6 +16,7 @@ export interface Recorded {
   /** With query. */
   readonly path: string;
   readonly body: unknown;
+  readonly headers: Readonly<Record<string, string | undefined>>;
 }
 
 /** Answers a request: with JSON, or by itself. */
@@ -83,6 +84,7 @@ async function serve(
     method: incoming.method ?? "",
     path: incoming.url ?? "",
     body: text === "" ? null : JSON.parse(text),
+    headers: incoming.headers as Readonly<Record<string, string | undefined>>,
   };
   requests.push(recorded);
   const route = table.get(`${recorded.method} ${recorded.path.split("?")[0]}`);

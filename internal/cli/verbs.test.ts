@@ -64,6 +64,7 @@ beforeEach(async () => {
     ]) {
       daemon.route(key, () => ({ body: LANE }));
     }
+    daemon.route(`POST ${at}/stop`, () => ({ body: sampleLane({ state: "stopped" }) }));
     daemon.route(`DELETE ${at}`, () => ({ status: 204 }));
     daemon.route(`GET ${at}/plan`, () => ({ body: PLAN }));
     daemon.route(`GET ${at}/drift`, () => ({ body: DRIFTED }));
@@ -108,7 +109,9 @@ describe("each verb asks the daemon for what it means", () => {
     ["drift fix", "GET /v1/lanes/fix/drift"],
     ["history fix -n 7", "GET /v1/lanes/fix/history?limit=7"],
     ["start fix --wait 5s", "POST /v1/lanes/fix/start?wait=5000"],
-    ["stop fix", "POST /v1/lanes/fix/stop"],
+    ["stop fix", "POST /v1/lanes/fix/stop?wait=600000"],
+    ["stop fix --wait 0s", "POST /v1/lanes/fix/stop?wait=0"],
+    ["restart fix --now", "POST /v1/lanes/fix/restart?wait=120000&now=1"],
     ["restart fix", "POST /v1/lanes/fix/restart?wait=120000"],
     ["recreate fix", "POST /v1/lanes/fix/recreate?wait=120000"],
     ["recreate fix --now", "POST /v1/lanes/fix/recreate?wait=120000&now=1"],
@@ -307,6 +310,8 @@ describe("answers", () => {
     daemon.route("POST /v1/lanes/fix/start", () => ({ body: sampleLane({ state: "probing" }) }));
     expect((await lane("start fix --wait 10ms")).code).toBe(7);
     expect((await lane("start fix --wait 0s")).code).toBe(0);
+    daemon.route("POST /v1/lanes/fix/stop", () => ({ body: sampleLane({ state: "draining" }) }));
+    expect((await lane("stop fix --wait 10ms")).code).toBe(7);
   });
 
   it("lists what would be lost", async () => {

@@ -2,6 +2,7 @@ import { AppError, newId, toError } from "../base/index.ts";
 import { isActive, isTerminal, type Job, type JobSpec } from "../job/index.ts";
 import { bodyHashOf } from "./body-hash.ts";
 import type { DispatchContext } from "./context.ts";
+import { mustFind, notFound } from "./must-find.ts";
 import { sendCancel } from "./send.ts";
 
 /** A submission's answer. `created` is false when the key was known: then it is the first job again. */
@@ -42,7 +43,7 @@ export function submit(ctx: DispatchContext, opts: { readonly laneId: string; re
 /** Queued: cancelled at once. Active: the wish is on record and on its way. Ended: the job as it is. @throws job.not_found */
 export function cancel(ctx: DispatchContext, id: string): Job {
   ctx.flush();
-  const job = mustFind(ctx, id);
+  const job = mustFind(ctx.store, id);
   const next = ctx.writer.apply(job, { type: "cancel" });
   const slot = ctx.slots.find(next.laneId);
   if (slot && next !== job && isActive(next.state)) sendCancel(ctx, slot, next.id, next.state.attempt);
@@ -52,7 +53,7 @@ export function cancel(ctx: DispatchContext, id: string): Job {
 /** Queues another attempt of a job that failed, was cancelled or is lost. @throws job.not_found, request.invalid, lane.not_found */
 export function retry(ctx: DispatchContext, id: string): Job {
   ctx.flush();
-  const job = mustFind(ctx, id);
+  const job = mustFind(ctx.store, id);
   if (!isTerminal(job.state) || job.state.phase === "succeeded") {
     throw new AppError({
       code: "request.invalid",
@@ -106,17 +107,6 @@ export function findJob(ctx: DispatchContext, idOrPrefix: string): Job {
     message: `several jobs start with ${idOrPrefix}`,
     hint: "give more of the id; see lane jobs",
   });
-}
-
-/** By its whole id. @throws job.not_found */
-export function mustFind(ctx: DispatchContext, id: string): Job {
-  const job = ctx.store.jobs.find(id);
-  if (!job) throw notFound(id);
-  return job;
-}
-
-function notFound(id: string): AppError {
-  return new AppError({ code: "job.not_found", message: `there is no job ${id}`, hint: "see lane jobs" });
 }
 
 function keyConflict(laneId: string, known: Job): AppError {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { AppError } from "../base/index.ts";
+import { AppError } from "../base/index.ts";
 import type { Job } from "../job/index.ts";
 import { type Bench, command, isNumbered, openBench, outputOf, phasesOf, settle } from "./testing/bench.ts";
 
@@ -370,6 +370,49 @@ describe("refusals", () => {
       expect(isNumbered(bench, job.id)).toBe(true);
     },
   );
+
+  it("fails a job that cannot be sent at all", async () => {
+    const link = bench.lane.open();
+    const error = new AppError({ code: "request.too_large", message: "2 MiB do not fit a frame" });
+    Object.assign(link, { start: () => Promise.reject(error) });
+    const job = submit();
+    await settle();
+    expect(bench.dispatcher.findJob(job.id).state).toMatchObject({ phase: "failed", error: { code: "refused" } });
+    expect(bench.drops).toEqual([]);
+  });
+
+  it("leaves an attempt alone that the worker had taken and now refuses to start: the next link resolves it", async () => {
+    const job = submit();
+    bench.lane.open();
+    await settle();
+    bench.lane.crash();
+    bench.lane.fault = { kind: "refuse", code: "invalid_work" };
+    bench.lane.open();
+    await settle();
+    expect([phase(job), bench.drops.length]).toEqual(["accepted", 1]);
+    bench.lane.open();
+    await settle();
+    bench.lane.begin(job.id);
+    bench.lane.exit(job.id, 0);
+    await settle();
+    expect(phase(job)).toBe("succeeded");
+  });
+
+  it("asks a worker that does not answer again on another link", async () => {
+    bench.lane.open();
+    bench.lane.fault = { kind: "lose_reply" };
+    const job = submit();
+    await settle();
+    bench.clock.advance(29_999);
+    await settle();
+    expect(bench.drops).toEqual([]);
+    bench.clock.advance(1);
+    await settle();
+    expect(bench.drops.map((error) => error.code)).toEqual(["timeout"]);
+    bench.lane.open();
+    await settle();
+    expect([phase(job), bench.clock.timers]).toEqual(["accepted", 0]);
+  });
 
   it("sends nothing more on a link whose worker is of another life", async () => {
     bench.slow = true;

@@ -1,13 +1,14 @@
 import { hasCode, TaskGroup, toError } from "../base/index.ts";
 import type { Job, JobLogEvent, JobSpec, WorkerEvent } from "../job/index.ts";
 import { attachLink, detachLink } from "./attach.ts";
-import { cancel, findJob, mustFind, retry, type Submitted, setWaiting, submit } from "./commands.ts";
+import { cancel, findJob, retry, type Submitted, setWaiting, submit } from "./commands.ts";
 import type { DispatchContext, DispatcherDeps } from "./context.ts";
 import { follow, waitJob } from "./follow.ts";
 import { createIngest } from "./ingest.ts";
 import { createJobWriter } from "./job-writer.ts";
 import { type LaneDeath, laneDied, laneRemoved } from "./lane-end.ts";
 import { attemptKey, createLaneSlots } from "./lane-slot.ts";
+import { mustFind } from "./must-find.ts";
 import { READ_EVENTS_MAX } from "./policy.ts";
 import type { CallOptions, LaneLink } from "./ports.ts";
 import { sendStart } from "./send.ts";
@@ -96,7 +97,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     findJob: (text) => findJob(ctx, text),
     listJobs: (opts) => jobs.list(opts),
     readEvents: (id, { after, limit }) => {
-      mustFind(ctx, id);
+      mustFind(store, id);
       return jobs.readEvents(id, { after, limit: Math.min(limit, READ_EVENTS_MAX) });
     },
     follow: (id, opts) => follow(following, id, opts),

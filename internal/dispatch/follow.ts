@@ -1,5 +1,6 @@
 import { AppError, type Clock, throwIfAborted } from "../base/index.ts";
 import { isTerminal, type Job, type JobLogEvent } from "../job/index.ts";
+import { mustFind } from "./must-find.ts";
 import { FOLLOW_PAGE } from "./policy.ts";
 import type { DispatchStore } from "./ports.ts";
 import type { WakeHub } from "./wake-hub.ts";
@@ -63,12 +64,6 @@ export async function waitJob(
   } finally {
     cancelTimer();
   }
-}
-
-function mustFind(store: DispatchStore, id: string): Job {
-  const job = store.jobs.find(id);
-  if (!job) throw new AppError({ code: "job.not_found", message: `there is no job ${id}`, hint: "see lane jobs" });
-  return job;
 }
 
 function timedOut(id: string, ms: number): AppError {

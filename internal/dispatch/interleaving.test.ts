@@ -43,7 +43,7 @@ it("ends each job once, runs each attempt once, and loses or repeats no event, w
   );
 }, 60_000);
 
-const RUNS = 120;
+const RUNS = 80;
 
 async function run(bench: Bench, jobs: string[], one: Step): Promise<void> {
   const { lane } = bench;

@@ -4,6 +4,8 @@ export interface DispatchPolicy {
   readonly outputCapBytes: number;
   /** Attempts of a lane whose acknowledged numbers are told to a worker; older ones it has dropped long ago. */
   readonly ackedAttemptsMax: number;
+  /** A worker that has not answered `start` or `cancel` after this long is asked again on another link. */
+  readonly replyMs: number;
   /** Wait before a lane whose store was full is tried again. */
   readonly storeRetryMs: number;
 }
@@ -12,6 +14,7 @@ export interface DispatchPolicy {
 export const DEFAULT_POLICY: DispatchPolicy = {
   outputCapBytes: 64 * 1024 * 1024,
   ackedAttemptsMax: 1000,
+  replyMs: 30_000,
   storeRetryMs: 2000,
 };
 

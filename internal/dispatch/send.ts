@@ -1,4 +1,4 @@
-import { AppError, hasCode, toAppError } from "../base/index.ts";
+import { AppError, hasCode, renderDuration, throwIfAborted, toAppError } from "../base/index.ts";
 import { isActive, type Job, type JobError } from "../job/index.ts";
 import type { AttemptReport, StartWork } from "../protocol/index.ts";
 import type { DispatchContext } from "./context.ts";
@@ -43,7 +43,7 @@ async function sendPrepared(
   if (!fresh) return;
   if (work.kind === "failed") return end(ctx, fresh, work.error);
   if (isActive(fresh.state) && fresh.state.cancelling) return takeBack(ctx, slot, fresh);
-  const error = await exchange(link, { job, work: work.work, signal: opts.signal });
+  const error = await exchange(ctx, link, { job, work: work.work, signal: opts.signal });
   // Events that came with the answer may have moved it on already.
   ctx.flush();
   const now = currentOf(ctx, job);
@@ -69,8 +69,9 @@ function takeBack(ctx: DispatchContext, slot: LaneSlot, job: Job): void {
   ctx.pump(slot.laneId);
 }
 
-/** Sends it; null when the worker has it, else the worker's refusal. Rejects when no answer came. */
+/** Sends it; null when the worker has it, else why it never will. Rejects when no answer came. */
 async function exchange(
+  ctx: DispatchContext,
   link: LaneLink,
   opts: { readonly job: Job; readonly work: StartWork; readonly signal: AbortSignal },
 ): Promise<JobError | null> {
@@ -78,10 +79,12 @@ async function exchange(
   const { attempt } = job.state;
   try {
     const request = { job: job.id, attempt, generation: link.generation, bodyHash: job.bodyHash, work };
-    await link.start(request, { signal });
+    await answered(ctx, signal, (within) => link.start(request, { signal: within }));
     return null;
   } catch (caught) {
     if (hasCode(caught, "worker.refused")) return refusalOf(caught);
+    // It does not fit a frame, so it was never sent, and never can be.
+    if (hasCode(caught, "request.too_large")) return { code: "too_large", message: caught.message };
     throw caught;
   }
 }
@@ -94,7 +97,7 @@ export function sendCancel(ctx: DispatchContext, slot: LaneSlot, job: string, at
   const { signal } = slot.linkGone;
   ctx.tasks.run("cancel", async () => {
     try {
-      const report = await link.cancel({ job, attempt }, { signal });
+      const report = await answered(ctx, signal, (within) => link.cancel({ job, attempt }, { signal: within }));
       ctx.flush();
       if (report.state === "finished") findNoOutcome(ctx, report);
     } catch (caught) {
@@ -116,6 +119,33 @@ function findNoOutcome(ctx: DispatchContext, report: AttemptReport): void {
     error: { code: "spool_lost", message: "the worker has no outcome of this attempt" },
   });
   ctx.pump(job.laneId);
+}
+
+/** Waits for the worker's answer until the link goes (`gone`), and not for ever. */
+async function answered<T>(
+  ctx: DispatchContext,
+  gone: AbortSignal,
+  ask: (within: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const wait = new AbortController();
+  const onGone = () => wait.abort(gone.reason);
+  gone.addEventListener("abort", onGone, { once: true });
+  const stopTimer = ctx.clock.timer(ctx.policy.replyMs, () => wait.abort(noAnswer(ctx.policy.replyMs)));
+  try {
+    throwIfAborted(gone);
+    return await ask(wait.signal);
+  } finally {
+    stopTimer();
+    gone.removeEventListener("abort", onGone);
+  }
+}
+
+function noAnswer(ms: number): AppError {
+  return new AppError({
+    code: "timeout",
+    message: `the worker has not answered within ${renderDuration(ms)}`,
+    retry: "retryable",
+  });
 }
 
 type Resolved =

@@ -22,6 +22,7 @@ const REQUEST_TIMEOUT_MS = 60_000;
 const HEADERS_TIMEOUT_MS = 10_000;
 const HEADERS_MAX_BYTES = 16 * 1024;
 const DISPOSE_GRACE_MS = 2000;
+const IDLE_SWEEP_MS = 10;
 
 /**
  * Serves the API on a unix socket that only this user can open. The folder must be closed to others. A socket file
@@ -109,11 +110,13 @@ function toListener(server: Server, address: string, port: number): Listener {
   const close = (opts: { readonly graceMs: number }): Promise<void> => {
     closing ??= new Promise<void>((resolve) => {
       const cut = setTimeout(() => server.closeAllConnections(), opts.graceMs);
+      // A connection that becomes idle after `close` would be kept for its next request.
+      const sweep = setInterval(() => server.closeIdleConnections(), IDLE_SWEEP_MS);
       server.close(() => {
         clearTimeout(cut);
+        clearInterval(sweep);
         resolve();
       });
-      server.closeIdleConnections();
     });
     return closing;
   };

@@ -55,7 +55,8 @@ export function sseStream(opts: SseOptions): ReadableStream<Uint8Array> {
     const pause = new Promise<"pause">((resolve) => setImmediate(() => resolve("pause")));
     for (let count = 1; count < BATCH_MAX; count++) {
       pending = iterator.next();
-      const next = await Promise.race([pending, pause]);
+      // A failure is left in `pending` for the next round: what came before it is delivered first.
+      const next = await Promise.race([pending, pause]).catch(() => "pause" as const);
       if (next === "pause" || next.done) break;
       pending = null;
       text += next.value;

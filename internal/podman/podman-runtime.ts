@@ -28,6 +28,8 @@ export interface PodmanFacts {
   readonly cgroups: string;
   readonly limitsEffective: boolean;
   readonly networkBackend: string;
+  /** Where images and containers are stored. */
+  readonly storage: string | null;
   readonly address: string;
 }
 
@@ -37,6 +39,7 @@ const infoSchema = z.object({
     networkBackend: z.string().default("unknown"),
     security: z.object({ rootless: z.boolean().default(false), selinuxEnabled: z.boolean().default(false) }),
   }),
+  store: z.object({ graphRoot: z.string() }).nullish(),
   version: z.object({ Version: z.string() }),
 });
 
@@ -92,6 +95,7 @@ export function createPodmanRuntime(settings: { readonly address: string }) {
         cgroups: info.host.cgroupVersion,
         limitsEffective: !rootless || info.host.cgroupVersion === "v2",
         networkBackend: info.host.networkBackend,
+        storage: info.store?.graphRoot ?? null,
         address,
       };
     },

@@ -5,7 +5,7 @@ import { freeName, preparePrivateFile } from "./files.ts";
 import type { Migration } from "./migrations.ts";
 
 /** Marks a SQLite file as ours ("LKPR"). */
-export const APPLICATION_ID = 0x4c4b5052;
+const APPLICATION_ID = 0x4c4b5052;
 
 /**
  * Refuses, without writing a byte, what is not ours or not ours yet.

@@ -119,6 +119,16 @@ export class Supervisor<L extends LaneLink> {
     return [...this.#cells.values()].map(viewOf);
   }
 
+  /** All lanes on record, from memory. */
+  lanes(): readonly Lane[] {
+    return [...this.#cells.values()].map((cell) => cell.lane);
+  }
+
+  /** A lane on record, from memory. */
+  findLane(laneId: string): Lane | null {
+    return this.#cells.get(laneId)?.lane ?? null;
+  }
+
   /** @throws lane.not_found */
   view(laneId: string): LaneView {
     return viewOf(this.#cell(laneId));

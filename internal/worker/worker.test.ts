@@ -119,13 +119,9 @@ describe.skipIf(!isRoot)("a worker with a uid of its own, as in a lane's contain
     const said = outputOf(record.events("who/1"), "stdout").toString().trim().split("\n");
     expect(said).toEqual([String(uid), String(uid), "Groups:", ...caps, "NoNewPrivs:1", "", "home writable"]);
 
-    await link.start(
-      "escape",
-      1,
-      HASH,
-      script("setsid sh -c 'trap \"\" INT TERM; sleep 63 & echo $!; wait' & sleep 60"),
-      {},
-    );
+    const orphan = 'trap "" INT TERM; sleep 63 & echo $!; wait';
+    const escape = script(`sh -c 'setsid sh -c "$ORPHAN" &'; sleep 60`, { env: { ORPHAN: orphan } });
+    await link.start("escape", 1, HASH, escape, {});
     const first = await record.until("escape/1", ({ type }) => type === "output");
     await link.cancel("escape", 1, {});
     expect(await record.finished("escape/1")).toMatchObject({ kind: "cancelled" });

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Clock } from "../base/index.ts";
@@ -69,6 +70,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const relayPort = await listen(relay, options.relayPort, "127.0.0.1");
   const identity = chooseIdentity({ worker: options.worker, agent, setpriv: options.setpriv });
   if (identity.kind === "same") log.warn("jobs run as the worker's own user", { uid: agent.uid });
+  else if (!existsSync(identity.setpriv)) throw new Error(`the image has no ${identity.setpriv}: install util-linux`);
   const apiUrl = `http://127.0.0.1:${relayPort}`;
   const env = { home: folders.home, apiUrl, agentUid: agent.uid, own: options.env };
   const jobs = createJobs({ clock, log, identity, env, ladder: options.ladder ?? END_LADDER, spool, generation });

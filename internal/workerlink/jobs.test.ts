@@ -162,9 +162,12 @@ describe("idempotence", () => {
 describe("cancel", () => {
   it("ends a job that ignores INT and TERM and has left its group, and leaves nothing", async () => {
     const link = await linkTo(worker, record);
-    // A grandchild in a session of its own, adopted by init; both ignore what they can.
-    const stubborn = `trap '' INT TERM; setsid sh -c 'trap "" INT TERM; (sleep 61; sleep 61) & echo $!; wait' & sleep 62; sleep 62`;
-    await link.start("stubborn", 1, HASH, script(stubborn), {});
+    // Double-forked into a session of its own: neither its group nor its parents lead back to the job.
+    const orphan = 'trap "" INT TERM; (sleep 61; sleep 61) & echo $!; wait';
+    const stubborn = script(`trap '' INT TERM; sh -c 'setsid sh -c "$ORPHAN" &'; sleep 62; sleep 62`, {
+      env: { ORPHAN: orphan },
+    });
+    await link.start("stubborn", 1, HASH, stubborn, {});
     const first = await record.until("stubborn/1", ({ type }) => type === "output");
     const grandchild = first.type === "output" && "text" in first ? Number(first.text) : 0;
     expect(isAlive(grandchild)).toBe(true);

@@ -28,7 +28,7 @@ export function impostor(laneId: string, endpoint: string): AppError {
 /** The worker says no. `word` is stable: a close reason or the worker's own code. */
 export function refused(laneId: string, word: string, reason: string): AppError {
   const message = `the worker of lane ${laneId} refused: ${reason}`;
-  return new AppError({ code: "worker.refused", message, details: { code: word } });
+  return new AppError({ code: "worker.refused", message, details: { code: word, message: reason } });
 }
 
 /** The worker broke the protocol. */

@@ -284,7 +284,8 @@ export class FakeRuntime implements LaneRuntime {
   async #enter(method: Method, target: string, { signal }: Options): Promise<void> {
     this.calls.push({ method, target });
     throwIfAborted(signal);
-    await Promise.race([this.#gates.get(method), ...(signal ? [aborted(signal)] : [])].filter(Boolean));
+    const gate = this.#gates.get(method);
+    if (gate) await Promise.race(signal ? [gate, aborted(signal)] : [gate]);
     throwIfAborted(signal);
     if (this.#down !== null) throw unavailable(this.#down);
     const failure = this.#failures.get(method)?.shift();

@@ -97,15 +97,19 @@ export function createFakeLane(laneId: string, dispatcher: () => Dispatcher, now
   const send = (one: SpooledAttempt, events: readonly WorkerEvent[]) => {
     if (link && events.length > 0) dispatcher().onEvents(laneId, self.generation, one.job, one.attempt, events);
   };
-  const hang = () => new Promise<never>((_, reject) => pending.add(reject));
+  const hang = (signal?: AbortSignal) =>
+    new Promise<never>((_, reject) => {
+      pending.add(reject);
+      signal?.addEventListener("abort", () => reject(signal.reason));
+    });
 
-  const startOn = async (mine: LaneLink, request: StartRequest): Promise<AttemptReport> => {
+  const startOn = async (mine: LaneLink, request: StartRequest, signal?: AbortSignal): Promise<AttemptReport> => {
     const key = attemptKey(request.job, request.attempt);
     self.calls.push(`start ${key} g${request.generation}`);
     const { fault } = self;
     self.fault = null;
     if (link !== mine) throw gone();
-    if (fault?.kind === "lose_request") return hang();
+    if (fault?.kind === "lose_request") return hang(signal);
     if (fault?.kind === "refuse") throw refuse(fault.code);
     if (request.generation !== self.generation) throw refuse("stale_generation");
     const known = attempts.get(key);
@@ -122,7 +126,7 @@ export function createFakeLane(laneId: string, dispatcher: () => Dispatcher, now
     };
     one.told = true;
     attempts.set(key, one);
-    return fault?.kind === "lose_reply" ? hang() : report(one);
+    return fault?.kind === "lose_reply" ? hang(signal) : report(one);
   };
 
   const cancelOn = async (mine: LaneLink, target: { readonly job: string; readonly attempt: number }) => {
@@ -150,7 +154,7 @@ export function createFakeLane(laneId: string, dispatcher: () => Dispatcher, now
         generation: self.generation,
         spool: self.spoolId(),
         attempts: [...attempts.values()].map(report),
-        start: (request) => startOn(mine, request),
+        start: (request, { signal }) => startOn(mine, request, signal),
         cancel: (target) => cancelOn(mine, target),
         ack: (job, attempt, seq) => {
           const one = attempts.get(attemptKey(job, attempt));

@@ -15,6 +15,9 @@ import { FakeRuntime } from "../../support/fake-runtime.ts";
 import { eventually } from "../../support/installation.ts";
 import { openTestEngine } from "../../support/test-engine.ts";
 
+/** Owner of new volumes: the stand-in for the worker. */
+const OWNER = { uid: 31417, gid: 31417 };
+
 /** What the suite needs of an engine beyond the port. */
 interface Bench extends AsyncDisposable {
   readonly runtime: LaneRuntime;
@@ -153,7 +156,7 @@ async function codeOf(promise: Promise<unknown>): Promise<string> {
 describe.each([
   { engine: "the fake", open: fakeBench },
   { engine: "real Podman", open: realBench },
-])("a lane runtime: $engine", ({ open }) => {
+])("a lane runtime, $engine", ({ open }) => {
   let bench: Bench;
   let runtime: LaneRuntime;
   let count = 0;
@@ -171,7 +174,7 @@ describe.each([
     const labels = toResourceLabels({ install: bench.install, lane });
     const names = resourceNames(bench.install, lane);
     await runtime.ensureNetwork({ name: names.network, isolate: true, labels }, {});
-    await runtime.ensureVolume({ name: names.volume, labels }, {});
+    await runtime.ensureVolume({ name: names.volume, labels, owner: OWNER }, {});
     const { id } = await runtime.createContainer(wanted, {});
     return { id, lane, names, wanted };
   }
@@ -331,7 +334,7 @@ describe.each([
   it("makes, lists and removes volumes; each twice is fine", async () => {
     const labels = toResourceLabels({ install: bench.install, lane: "vol" });
     const name = resourceNames(bench.install, "vol").volume;
-    for (let i = 0; i < 2; i++) await runtime.ensureVolume({ name, labels }, {});
+    for (let i = 0; i < 2; i++) await runtime.ensureVolume({ name, labels, owner: OWNER }, {});
     expect(await runtime.listVolumes({ install: bench.install })).toContainEqual({ name, lane: "vol" });
     expect(await runtime.listVolumes({ install: "00000000" })).toEqual([]);
     for (let i = 0; i < 2; i++) await runtime.removeVolume(name, {});

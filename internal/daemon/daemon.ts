@@ -1,0 +1,133 @@
+import { join } from "node:path";
+import { type DestinationStream, type Logger, pino } from "pino";
+import { AppError, systemClock, withDeadline } from "../base/index.ts";
+import { isConfigured, type LoadedConfig, type Paths, prepareFolders } from "../config/index.ts";
+import { type GitEnv, hardenedGit } from "../git/index.ts";
+import { createHostApi, createLaneApi, type LaneApi, listenTcp, listenUnix, loadOrCreateToken } from "../hostapi/index.ts";
+import { acquireDaemonLock } from "../store/index.ts";
+import { startCore } from "./core.ts";
+import { createJobService } from "./job-service.ts";
+import { createLaneService } from "./lane-service.ts";
+import { createStatusService } from "./status-service.ts";
+import { createWorkspaceService } from "./workspace-service.ts";
+
+/** What the daemon is started with. */
+export interface DaemonOptions {
+  readonly config: LoadedConfig;
+  readonly paths: Paths;
+  readonly uid: number;
+  readonly userRuntimeDir: string | null;
+  readonly timeZone: string;
+  /** `dist/bin`. */
+  readonly builtDir: string;
+  readonly version: string;
+  readonly build: string;
+  readonly gitEnv: GitEnv;
+  readonly logTo: DestinationStream;
+  /** Aborts when the daemon is to stop: a signal, or a request. */
+  readonly stop: AbortController;
+}
+
+/** Requests under way get so long when the daemon stops, ms. */
+const CLOSE_GRACE_MS = 2000;
+
+/**
+ * Runs the daemon until `stop` aborts: takes the lock, opens the store, adopts what runs, serves the API; then lets go
+ * of everything in reverse, and leaves all lanes running.
+ * @throws daemon.already_running, daemon.port_taken, store.*, config.invalid
+ */
+export async function runDaemon(options: DaemonOptions): Promise<void> {
+  const { paths, config } = options;
+  const startedAtMs = Date.now();
+  await prepareFolders(paths, options.uid);
+  const log = pino({ level: config.settings.log.level, base: { pid: process.pid } }, options.logTo);
+  const closers: (() => PromiseLike<void> | void)[] = [];
+  try {
+    await serve(options, log, closers, startedAtMs);
+  } finally {
+    const { shutdownMs } = config.settings.timeouts;
+    await withDeadline({ ms: shutdownMs, makeError: stuckError }, () => unwind(closers));
+    log.info("laned has stopped");
+  }
+}
+
+/** Opens everything in order, leaving on `closers` how to close it, and returns when the daemon is to stop. */
+async function serve(
+  options: DaemonOptions,
+  log: Logger,
+  closers: (() => PromiseLike<void> | void)[],
+  startedAtMs: number,
+): Promise<void> {
+  const { paths, config, stop } = options;
+  const holder = { pid: process.pid, build: options.build, socket: paths.runtime.apiSocket };
+  const lock = acquireDaemonLock(join(paths.state.dir, "laned.lock"), holder);
+  closers.push(() => lock[Symbol.dispose]());
+  let laneApi: LaneApi | null = null;
+  const core = await startCore({
+    ...options,
+    settings: config.settings,
+    log,
+    onLaneCall: async (laneId, request, { signal }) => {
+      if (!laneApi) throw new AppError({ code: "daemon.stopping", message: "the daemon is starting", retry: "retryable" });
+      return laneApi({ laneId, ...request, signal });
+    },
+  });
+  closers.push(() => core[Symbol.asyncDispose]());
+  const git = hardenedGit(options.gitEnv);
+  const address: { api: string | null } = { api: null };
+  const ports = {
+    workspaces: createWorkspaceService(core, git),
+    lanes: createLaneService(core, git),
+    jobs: createJobService(core),
+    feed: core.store.feed,
+    status: createStatusService(core, {
+      version: options.version,
+      build: options.build,
+      startedAtMs,
+      socket: paths.runtime.apiSocket,
+      imageReference: config.settings.image,
+      api: () => address.api,
+      shutdown: () => stop.abort(),
+    }),
+  };
+  laneApi = createLaneApi({ ports, log });
+  const token = await loadOrCreateToken(paths.state.token);
+  const api = createHostApi({ ports, token, log, clock: systemClock, stopping: stop.signal, version: options.version });
+  const configured = isConfigured(config, "api.port");
+  const tcp = await listenTcp(api, { host: "127.0.0.1", port: config.settings.api.port, configured });
+  closers.push(() => tcp.close({ graceMs: CLOSE_GRACE_MS }));
+  address.api = tcp.address;
+  const unix = await listenUnix(api, paths.runtime.apiSocket);
+  closers.push(() => unix.close({ graceMs: CLOSE_GRACE_MS }));
+  log.info({ install: core.install, build: options.build, api: tcp.address, socket: unix.address }, "laned is up");
+  await aborted(stop.signal);
+  log.info("laned is stopping; all lanes are left running");
+}
+
+/** Closes in reverse. A closer that fails does not keep the others from closing; the first failure is thrown. */
+async function unwind(closers: readonly (() => PromiseLike<void> | void)[]): Promise<void> {
+  const failures: unknown[] = [];
+  for (const close of [...closers].reverse()) {
+    try {
+      await close();
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw failures[0];
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
+function stuckError(): AppError {
+  return new AppError({
+    code: "timeout",
+    message: "laned did not come to an end in time",
+    hint: "it is ended now; nothing is lost: see the log for what it waited for",
+  });
+}

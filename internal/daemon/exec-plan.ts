@@ -1,0 +1,37 @@
+import { AppError } from "../base/index.ts";
+import { IN_LANE, type LaneSpec } from "../lane/index.ts";
+import type { ApiExecPlan, ExecRequest } from "../protocol/index.ts";
+import type { EngineConnection, LaneView } from "../supervisor/index.ts";
+
+/**
+ * How the engine's own CLI runs something in a lane: as the agent, without any capability, just as a job would be. It
+ * enters as root only to be able to give those rights away.
+ * @throws lane.not_ready
+ */
+export function execPlanOf(
+  engine: EngineConnection,
+  view: LaneView,
+  security: LaneSpec["security"] | null,
+  request: ExecRequest,
+): ApiExecPlan {
+  const { lane, state, container } = view;
+  if (!container || !security || container.status !== "running") {
+    throw new AppError({
+      code: "lane.not_ready",
+      message: `lane ${lane.name} has no running container (${state.phase})`,
+      hint: `start it: lane start ${lane.name}`,
+      retry: "retryable",
+    });
+  }
+  const { agentUid, agentGid } = security;
+  const tty = request.tty ? ["-t"] : [];
+  const drop = ["--clear-groups", "--inh-caps=-all", "--ambient-caps=-all", "--bounding-set=-all", "--no-new-privs"];
+  return {
+    argv: [
+      ...["podman", "--remote", "--url", engine.facts.address, "exec", "-i", ...tty],
+      ...["--user", "0", "--workdir", IN_LANE.workspace, container.id],
+      ...["setpriv", `--reuid=${agentUid}`, `--regid=${agentGid}`, ...drop, "--", ...request.argv],
+    ],
+    env: {},
+  };
+}
