@@ -21,7 +21,14 @@ async function main(argv: readonly string[]): Promise<number> {
   if (argv[0] === "doctor") {
     const engine = engineSettings({ settings: config.settings, paths, uid, userRuntimeDir });
     const apiPort = { port: config.settings.api.port, configured: isConfigured(config, "api.port") };
-    const where = { env, uid, cwd: process.cwd(), stateFolder: paths.state.dir, socket: paths.runtime.apiSocket, apiPort };
+    const where = {
+      env,
+      uid,
+      cwd: process.cwd(),
+      stateFolder: paths.state.dir,
+      socket: paths.runtime.apiSocket,
+      apiPort,
+    };
     const report = await runDoctor(
       {
         observeHost: (opts) => observeHost(where, opts),

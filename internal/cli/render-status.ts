@@ -11,7 +11,7 @@ export function renderStatus(status: ApiStatus, lanes: readonly ApiLane[], opts:
   const facts = renderFacts([
     [
       "laned",
-      `${status.version} (build ${shortBuild(status.build)}), pid ${status.pid}, up since ${renderAge(status.startedAt, opts.nowMs)}`,
+      `${status.version} (build ${shortBuild(status.build)}), pid ${status.pid}, started ${renderAge(status.startedAt, opts.nowMs)}`,
     ],
     ["socket", status.socket],
     ["page", status.api],
@@ -64,5 +64,5 @@ function renderCounts(counts: Readonly<Record<string, number>>, none: string): s
 export function renderLeft(lanes: number): string {
   return lanes === 0
     ? "laned is stopped"
-    : `laned is stopped; ${plural(lanes, "lane")} and their jobs go on without it`;
+    : `laned is stopped; its lanes and their jobs go on without it (${plural(lanes, "lane")})`;
 }

@@ -121,7 +121,10 @@ export async function startCore(options: CoreOptions): Promise<Core> {
   }
 }
 
-async function installFacts(install: string, options: CoreOptions): Promise<{ install: InstallFacts; workerBuild: string }> {
+async function installFacts(
+  install: string,
+  options: CoreOptions,
+): Promise<{ install: InstallFacts; workerBuild: string }> {
   const { paths, settings } = options;
   const worker = await installWorkerFiles({ built: options.builtDir, installed: join(paths.data.dir, "worker") });
   return {
@@ -147,7 +150,9 @@ function isReadable(path: string): boolean {
 }
 
 /** Where the engine is looked for. */
-export function engineSettings(options: Pick<CoreOptions, "settings" | "paths" | "uid" | "userRuntimeDir">): EngineSettings {
+export function engineSettings(
+  options: Pick<CoreOptions, "settings" | "paths" | "uid" | "userRuntimeDir">,
+): EngineSettings {
   const { settings, paths } = options;
   return {
     configured: settings.engine.address,

@@ -3,7 +3,14 @@ import { type DestinationStream, type Logger, pino } from "pino";
 import { AppError, systemClock, withDeadline } from "../base/index.ts";
 import { isConfigured, type LoadedConfig, type Paths, prepareFolders } from "../config/index.ts";
 import { type GitEnv, hardenedGit } from "../git/index.ts";
-import { createHostApi, createLaneApi, type LaneApi, listenTcp, listenUnix, loadOrCreateToken } from "../hostapi/index.ts";
+import {
+  createHostApi,
+  createLaneApi,
+  type LaneApi,
+  listenTcp,
+  listenUnix,
+  loadOrCreateToken,
+} from "../hostapi/index.ts";
 import { acquireDaemonLock } from "../store/index.ts";
 import { startCore } from "./core.ts";
 import { createJobService } from "./job-service.ts";
@@ -68,7 +75,8 @@ async function serve(
     settings: config.settings,
     log,
     onLaneCall: async (laneId, request, { signal }) => {
-      if (!laneApi) throw new AppError({ code: "daemon.stopping", message: "the daemon is starting", retry: "retryable" });
+      if (!laneApi)
+        throw new AppError({ code: "daemon.stopping", message: "the daemon is starting", retry: "retryable" });
       return laneApi({ laneId, ...request, signal });
     },
   });

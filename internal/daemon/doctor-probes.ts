@@ -19,12 +19,22 @@ export async function observePodman(
     const profileError = image ? await tryProfile(connection, image.id, opts) : null;
     const stored = readProfile(settings.profileFile);
     return {
-      engine: { kind: "reachable", version: facts.version, address: facts.address, own, rootless: facts.rootless, limitsEffective: facts.limitsEffective, networkBackend: facts.networkBackend },
+      engine: {
+        kind: "reachable",
+        version: facts.version,
+        address: facts.address,
+        own,
+        rootless: facts.rootless,
+        limitsEffective: facts.limitsEffective,
+        networkBackend: facts.networkBackend,
+      },
       profile: stored
         ? {
             runtime: profileError === null ? (stored.profile.runtime ?? "default") : null,
             ulimits: Object.fromEntries(
-              (["nofile", "nproc"] as const).flatMap((name) => (stored.profile[name] === null ? [] : [[name, stored.profile[name] as number]])),
+              (["nofile", "nproc"] as const).flatMap((name) =>
+                stored.profile[name] === null ? [] : [[name, stored.profile[name] as number]],
+              ),
             ),
             tries: stored.tries.map((t) => ({ name: nameOf(t.profile), error: t.error })),
           }

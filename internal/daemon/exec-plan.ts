@@ -14,8 +14,9 @@ export function execPlanOf(
   security: LaneSpec["security"] | null,
   request: ExecRequest,
 ): ApiExecPlan {
-  const { lane, state, container } = view;
-  if (!container || !security || container.status !== "running") {
+  const { lane, state } = view;
+  const running = state.phase === "ready" || state.phase === "unready" || state.phase === "draining";
+  if (!running || !security) {
     throw new AppError({
       code: "lane.not_ready",
       message: `lane ${lane.name} has no running container (${state.phase})`,
@@ -29,7 +30,7 @@ export function execPlanOf(
   return {
     argv: [
       ...["podman", "--remote", "--url", engine.facts.address, "exec", "-i", ...tty],
-      ...["--user", "0", "--workdir", IN_LANE.workspace, container.id],
+      ...["--user", "0", "--workdir", IN_LANE.workspace, state.containerId],
       ...["setpriv", `--reuid=${agentUid}`, `--regid=${agentGid}`, ...drop, "--", ...request.argv],
     ],
     env: {},

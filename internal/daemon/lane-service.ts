@@ -1,6 +1,14 @@
 import { dirname, join } from "node:path";
 import { AppError } from "../base/index.ts";
-import { addWorktree, describeRepository, type HardenedGit, removeWorktree, renderLosses, worktreeLosses, worktreeStatus } from "../git/index.ts";
+import {
+  addWorktree,
+  describeRepository,
+  type HardenedGit,
+  removeWorktree,
+  renderLosses,
+  worktreeLosses,
+  worktreeStatus,
+} from "../git/index.ts";
 import { type CallOptions, type LaneService, type NewLane, toApiPlan } from "../hostapi/index.ts";
 import { DEFAULT_SETTINGS, IN_LANE, type Lane, type LaneSettings, laneIdOf, type Workspace } from "../lane/index.ts";
 import type { ApiPlan } from "../protocol/index.ts";
@@ -55,7 +63,14 @@ export function createLaneService(core: Core, git: HardenedGit): LaneService {
     drift: (id) => {
       const { lane, drift } = supervisor.view(id);
       const policy = lane.settings.drift;
-      const action = drift.length === 0 ? "none" : policy === "hold" ? "held" : dispatcher.busy(id) && policy === "when-idle" ? "waiting-for-idle" : "recreating";
+      const action =
+        drift.length === 0
+          ? "none"
+          : policy === "hold"
+            ? "held"
+            : dispatcher.busy(id) && policy === "when-idle"
+              ? "waiting-for-idle"
+              : "recreating";
       return { lane: id, policy, action, fields: drift.map(({ part, field, was, is }) => ({ part, field, was, is })) };
     },
     history: (id, { limit }) => store.lanes.listHistory(id, { limit }),
@@ -67,7 +82,10 @@ export function createLaneService(core: Core, git: HardenedGit): LaneService {
     containerLogs: async (id, { lines, signal }) => {
       const { container } = supervisor.view(id);
       if (!container) return { container: null, lines: [] };
-      return { container: container.id, lines: await supervisor.connection().runtime.containerLogs(container.id, { lines, signal }) };
+      return {
+        container: container.id,
+        lines: await supervisor.connection().runtime.containerLogs(container.id, { lines, signal }),
+      };
     },
   };
 }
@@ -75,7 +93,11 @@ export function createLaneService(core: Core, git: HardenedGit): LaneService {
 function mustFindWorkspace(core: Core, id: string): Workspace {
   const workspace = core.store.workspaces.find(id);
   if (workspace) return workspace;
-  throw new AppError({ code: "workspace.not_found", message: `there is no workspace ${id}`, hint: "see: lane workspace ls" });
+  throw new AppError({
+    code: "workspace.not_found",
+    message: `there is no workspace ${id}`,
+    hint: "see: lane workspace ls",
+  });
 }
 
 function refuseKnown(core: Core, workspace: Workspace, name: string): void {
@@ -130,7 +152,12 @@ async function gitOf(git: HardenedGit, workspace: Workspace | null, lane: Lane, 
   if (!workspace) return null;
   try {
     const repo = await describeRepository(git, workspace.path, opts);
-    const status = await worktreeStatus(git, { repo, path: lane.worktree, base: repo.branch ?? repo.commit, signal: opts.signal });
+    const status = await worktreeStatus(git, {
+      repo,
+      path: lane.worktree,
+      base: repo.branch ?? repo.commit,
+      signal: opts.signal,
+    });
     return { ahead: status.ahead, behind: status.behind, dirty: status.dirty, unimported: 0 };
   } catch (error) {
     // A lane whose worktree or repository is gone is still to be seen.
@@ -140,14 +167,21 @@ async function gitOf(git: HardenedGit, workspace: Workspace | null, lane: Lane, 
 }
 
 /** Refuses what would lose work, then removes container, network, volume, record and worktree. */
-async function removeLane(core: Core, git: HardenedGit, id: string, opts: CallOptions & { readonly force: boolean }): Promise<void> {
+async function removeLane(
+  core: Core,
+  git: HardenedGit,
+  id: string,
+  opts: CallOptions & { readonly force: boolean },
+): Promise<void> {
   const { supervisor, dispatcher, store } = core;
   const { lane } = supervisor.view(id);
   const workspace = store.workspaces.find(lane.workspaceId);
   const repo = workspace ? await describeRepository(git, workspace.path, opts).catch(() => null) : null;
   if (!opts.force) {
     if (dispatcher.busy(id)) throw busyError(lane);
-    const losses = repo ? await worktreeLosses(git, { repo, path: lane.worktree, signal: opts.signal }).catch(ignoreMissing) : null;
+    const losses = repo
+      ? await worktreeLosses(git, { repo, path: lane.worktree, signal: opts.signal }).catch(ignoreMissing)
+      : null;
     if (losses) throw wouldLose(lane, renderLosses(losses));
   }
   await supervisor.remove(id, { waitMs: REMOVE_WAIT_MS, signal: opts.signal });

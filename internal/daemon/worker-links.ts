@@ -1,9 +1,15 @@
 import { AppError } from "../base/index.ts";
-import type { StartRequest, LaneLink as DispatchLink } from "../dispatch/index.ts";
+import type { LaneLink as DispatchLink, StartRequest } from "../dispatch/index.ts";
 import type { WorkerEvent } from "../job/index.ts";
 import type { AttemptReport } from "../protocol/index.ts";
 import type { LaneLink as SupervisedLink, WorkerLinks, WorkerTarget } from "../supervisor/index.ts";
-import { createReadyProber, type LaneApiRequest, type LaneApiResponse, openLink, type WorkerLink } from "../workerlink/index.ts";
+import {
+  createReadyProber,
+  type LaneApiRequest,
+  type LaneApiResponse,
+  openLink,
+  type WorkerLink,
+} from "../workerlink/index.ts";
 
 /** A link as both the supervisor and the dispatcher need it. */
 export interface DaemonLink extends SupervisedLink, DispatchLink {}

@@ -17,7 +17,11 @@ export function createWorkspaceService({ store }: Core, git: HardenedGit): Works
     },
     remove: async (id) => {
       if (!store.workspaces.find(id)) {
-        throw new AppError({ code: "workspace.not_found", message: `there is no workspace ${id}`, hint: "see: lane workspace ls" });
+        throw new AppError({
+          code: "workspace.not_found",
+          message: `there is no workspace ${id}`,
+          hint: "see: lane workspace ls",
+        });
       }
       store.workspaces.delete(id);
     },

@@ -44,6 +44,8 @@ async function sendPrepared(
   if (work.kind === "failed") return end(ctx, fresh, work.error);
   if (isActive(fresh.state) && fresh.state.cancelling) return takeBack(ctx, slot, fresh);
   const error = await exchange(ctx, link, { job, work: work.work, signal: opts.signal });
+  // An answer that comes when another link is there already is of the past: that link has resolved the attempt.
+  if (opts.signal.aborted) return;
   // Events that came with the answer may have moved it on already.
   ctx.flush();
   const now = currentOf(ctx, job);
@@ -98,9 +100,11 @@ export function sendCancel(ctx: DispatchContext, slot: LaneSlot, job: string, at
   ctx.tasks.run("cancel", async () => {
     try {
       const report = await answered(ctx, signal, (within) => link.cancel({ job, attempt }, { signal: within }));
+      if (signal.aborted) return;
       ctx.flush();
       if (report.state === "finished") findNoOutcome(ctx, report);
     } catch (caught) {
+      if (signal.aborted) return;
       if (!hasCode(caught, "worker.refused")) return dropIfOpen(ctx, slot, link, caught);
       ctx.log.warn({ lane: slot.laneId, jobId: job, attempt, err: caught }, "worker refused to cancel");
       if (slot.leftovers.delete(attemptKey(job, attempt))) ctx.pump(slot.laneId);

@@ -4,20 +4,31 @@ import type { LaneSpec } from "../lane/index.ts";
 import { testContainer, testSpec } from "../reconcile/testing.ts";
 import { canonicalJson, checkActual, diffSpecs, fingerprintOf } from "./index.ts";
 
-const spec: LaneSpec = { ...testSpec(), agents: [{ agent: "claude", version: "1", hostPath: "/a", target: "/opt/agents/claude" }] };
+const spec: LaneSpec = {
+  ...testSpec(),
+  agents: [{ agent: "claude", version: "1", hostPath: "/a", target: "/opt/agents/claude" }],
+};
 
 /** Every leaf of the spec by path, with a value changed there: what "every field" means is read off the value itself. */
 function mutations(): { readonly path: string; readonly mutated: LaneSpec }[] {
   const out: { path: string; mutated: LaneSpec }[] = [];
   const walk = (value: unknown, path: readonly (string | number)[]): void => {
     if (typeof value === "object" && value !== null) {
-      for (const [key, member] of Object.entries(value)) walk(member, [...path, Array.isArray(value) ? Number(key) : key]);
+      for (const [key, member] of Object.entries(value))
+        walk(member, [...path, Array.isArray(value) ? Number(key) : key]);
       return;
     }
     const mutated = structuredClone(spec) as unknown as Record<string | number, unknown>;
     const parent = path.slice(0, -1).reduce((at, key) => at[key] as Record<string | number, unknown>, mutated);
     const leaf = path.at(-1) as string | number;
-    parent[leaf] = typeof value === "number" ? value + 1 : typeof value === "boolean" ? !value : value === null ? 1 : `${String(value)}X`;
+    parent[leaf] =
+      typeof value === "number"
+        ? value + 1
+        : typeof value === "boolean"
+          ? !value
+          : value === null
+            ? 1
+            : `${String(value)}X`;
     out.push({ path: path.join("."), mutated: mutated as unknown as LaneSpec });
   };
   walk(spec, []);
@@ -65,7 +76,9 @@ describe("fingerprint", () => {
           security: { ...spec.security, capabilities },
           worker: { ...spec.worker, binaries },
         };
-        const reordered = Object.fromEntries(keys.map((key) => [key, other[key as keyof LaneSpec]])) as unknown as LaneSpec;
+        const reordered = Object.fromEntries(
+          keys.map((key) => [key, other[key as keyof LaneSpec]]),
+        ) as unknown as LaneSpec;
         expect(fingerprintOf(reordered).whole).toBe(whole);
         expect(diffSpecs(spec, reordered)).toEqual([]);
       }),
@@ -97,7 +110,12 @@ describe("drift of the container itself", () => {
     [
       "mounts",
       "/root/.claude",
-      { mounts: [...seen.mounts, { kind: "bind" as const, source: "/root/.claude", target: "/root/.claude", readOnly: false }] },
+      {
+        mounts: [
+          ...seen.mounts,
+          { kind: "bind" as const, source: "/root/.claude", target: "/root/.claude", readOnly: false },
+        ],
+      },
     ],
     ["network", "port 31417", { ports: [{ containerPort: 31417, hostIp: "0.0.0.0", hostPort: 1 }] }],
     ["network", "name", { networks: ["podman"] }],

@@ -38,7 +38,7 @@ export function judgeRequest(head: RequestHead, policy: GuardPolicy): AppError |
   }
   const origins = valuesOf(head.rawHeaders, "origin");
   const ours = [...hosts.map((name) => `http://${name}`), ...policy.allowedOrigins];
-  if (origins.some((origin) => !ours.includes(origin))) {
+  if (origins.length > 1 || origins.some((origin) => !ours.includes(origin))) {
     return new AppError({ code: "request.forbidden", message: "requests of other origins are refused" });
   }
   const sites = valuesOf(head.rawHeaders, "sec-fetch-site");

@@ -91,6 +91,12 @@ describe("over TCP", () => {
     ["our host over https", (port) => ({ Origin: `https://127.0.0.1:${port}` }), 403, "request.forbidden"],
     ["a null origin", () => ({ Origin: "null" }), 403, "request.forbidden"],
     ["an empty origin", () => ({ Origin: "" }), 403, "request.forbidden"],
+    [
+      "our origin twice",
+      (port) => ({ Origin: [0, 0].map(() => `http://127.0.0.1:${port}`) }),
+      403,
+      "request.forbidden",
+    ],
     ["two origins", (port) => ({ Origin: [`http://127.0.0.1:${port}`, "http://evil.test"] }), 403, "request.forbidden"],
     ["a fetch of another site", () => ({ "Sec-Fetch-Site": "cross-site" }), 403, "request.forbidden"],
     ["a fetch of another port", () => ({ "Sec-Fetch-Site": "same-site" }), 403, "request.forbidden"],

@@ -73,6 +73,8 @@ describe("GET /v1/events", () => {
     const late = await follow("/v1/events", { "last-event-id": "2" });
     await expect.poll(late.ids).toEqual([4, 5, 6]);
     expect(late.text()).toContain('id: 4\nevent: gap\ndata: {"from":3,"to":4,"reset":false}\n\n');
+    const one = await follow("/v1/events", { "last-event-id": "3" });
+    await expect.poll(one.text).toContain('event: gap\ndata: {"from":4,"to":4,"reset":false}');
     const edge = await follow("/v1/events", { "last-event-id": "4" });
     await expect.poll(edge.ids).toEqual([5, 6]);
     expect(edge.text()).not.toContain("gap");

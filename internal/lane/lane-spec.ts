@@ -95,6 +95,11 @@ export interface SecuritySpec {
   /** Exactly the worker's capabilities, without the `CAP_` prefix; everything else is dropped. */
   readonly capabilities: readonly string[];
   readonly noNewPrivileges: boolean;
+  /**
+   * The image's own files cannot be written, `/tmp` and its like are in memory. On where the agent is root: it owns
+   * those files, and what it put in their place would run as the worker at the next start.
+   */
+  readonly readOnlyRoot: boolean;
   readonly userns: "host" | "keep-id";
   /** OCI runtime by name (`crun`, `runc`, `runsc`); `null` for the engine's default. */
   readonly runtime: string | null;

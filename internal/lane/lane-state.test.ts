@@ -1,5 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { LANE_PHASES, type LaneEvent, type LaneEventType, type LanePhase, type LaneState, transition } from "./index.ts";
+import {
+  LANE_PHASES,
+  type LaneEvent,
+  type LaneEventType,
+  type LanePhase,
+  type LaneState,
+  transition,
+} from "./index.ts";
 
 const cause = { code: "x", message: "x" };
 const at = { containerId: "c", endpoint: "http://127.0.0.1:1", generation: 2, atMs: 1 };
@@ -61,7 +68,10 @@ const TABLE: { readonly [T in LaneEventType]: readonly [readonly LanePhase[], La
 };
 
 describe("lane state machine", () => {
-  for (const [type, [legal, to]] of Object.entries(TABLE) as [LaneEventType, readonly [readonly LanePhase[], LanePhase]][]) {
+  for (const [type, [legal, to]] of Object.entries(TABLE) as [
+    LaneEventType,
+    readonly [readonly LanePhase[], LanePhase],
+  ][]) {
     for (const phase of LANE_PHASES) {
       if (legal.includes(phase)) {
         it(`${phase} + ${type} -> ${to}`, () => expect(transition(STATES[phase], EVENTS[type]).phase).toBe(to));

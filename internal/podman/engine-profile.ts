@@ -41,9 +41,14 @@ export function parseHardLimits(text: string): HardLimits {
   return { nofile: hard("Max open files"), nproc: hard("Max processes") };
 }
 
-/** Hard limits of this very process. */
+/**
+ * Hard limits of a service that we start. It lowers its own limit of processes to the kernel's `pid_max` (seen on
+ * 4.3.1: 96365 became 32768), so that more than that is refused.
+ */
 export function readHardLimits(): HardLimits {
-  return parseHardLimits(readFileSync("/proc/self/limits", "utf8"));
+  const { nofile, nproc } = parseHardLimits(readFileSync("/proc/self/limits", "utf8"));
+  const pidMax = Number.parseInt(readFileSync("/proc/sys/kernel/pid_max", "utf8"), 10);
+  return { nofile, nproc: Math.min(nproc ?? pidMax, pidMax) };
 }
 
 /** A service to try on, and the runtime that it starts containers with. */

@@ -47,8 +47,19 @@ export async function findService(search: ServiceSearch, opts: CallOptions): Pro
     if (await answers(address, opts)) return { address, own: false };
   }
   const own = `unix://${search.ownSocket}`;
-  if (!(await answers(own, opts))) await startOwn(search, own, opts);
+  const running = await answers(own, opts);
+  const keep = running && hasWantedRuntime(search);
+  if (running && !keep) await stopOwnService(search.ownSocket);
+  if (!keep) await startOwn(search, own, opts);
   return { address: own, own: true };
+}
+
+/** A daemon with other settings may have left a service with another runtime; one that is not ours is taken as it is. */
+function hasWantedRuntime(search: ServiceSearch): boolean {
+  const argv = ownCommand(search.ownSocket);
+  if (argv === null) return true;
+  const at = argv.indexOf("--runtime");
+  return (at < 0 ? null : argv[at + 1]) === search.ownRuntime;
 }
 
 async function useConfigured(address: string, opts: CallOptions): Promise<FoundService> {
@@ -122,13 +133,21 @@ const pidFile = (socket: string): string => `${socket}.pid`;
  * Containers are not touched by it. Absent is fine.
  */
 export async function stopOwnService(ownSocket: string): Promise<void> {
-  const pid = Number(readTextOr(pidFile(ownSocket), ""));
-  if (!Number.isSafeInteger(pid) || pid <= 1) return;
-  const isOurs = () => readTextOr(`/proc/${pid}/cmdline`, "").includes(ownSocket);
+  const pid = ownPid(ownSocket);
+  const isOurs = () => ownCommand(ownSocket, pid) !== null;
   if (isOurs()) process.kill(pid, "SIGTERM");
   for (let waited = 0; waited < 3000 && isOurs(); waited += 20) await new Promise((resolve) => setTimeout(resolve, 20));
   if (isOurs()) process.kill(pid, "SIGKILL");
   // The files are left: another service may be on them by now.
+}
+
+const ownPid = (ownSocket: string): number => Number(readTextOr(pidFile(ownSocket), ""));
+
+/** Command line of the service on record, or null when it is gone or its pid is another process by now. */
+function ownCommand(ownSocket: string, pid = ownPid(ownSocket)): readonly string[] | null {
+  if (!Number.isSafeInteger(pid) || pid <= 1) return null;
+  const argv = readTextOr(`/proc/${pid}/cmdline`, "").split("\0");
+  return argv.includes(`unix://${ownSocket}`) ? argv : null;
 }
 
 function readTextOr(path: string, otherwise: string): string {

@@ -30,6 +30,8 @@ export interface LibpodAnswer {
 /** A keep-alive pool on the engine's unix socket. */
 export interface LibpodClient {
   request(request: LibpodRequest): Promise<LibpodAnswer>;
+  /** As `request`, for an answer that is not text. */
+  download(request: LibpodRequest): Promise<Buffer>;
   /** An endless answer: resolves once the headers are there. */
   stream(request: Omit<LibpodRequest, "deadlineMs">): Promise<AsyncIterable<Buffer>>;
   close(): Promise<void>;
@@ -57,26 +59,37 @@ export function createLibpodClient(socketPath: string, address: string): LibpodC
       body: request.raw ? request.raw.bytes : request.body === undefined ? null : JSON.stringify(request.body),
       ...(signal ? { signal } : {}),
     });
+  const timed = <T>(request: LibpodRequest, read: (response: Dispatcher.ResponseData) => Promise<T>): Promise<T> =>
+    withDeadline(
+      { ms: request.deadlineMs, signal: request.signal, makeError: () => deadlineError(request, address) },
+      async (signal) => {
+        try {
+          return await read(await send(request, signal));
+        } catch (caught) {
+          throw transportError(request.act, address, caught, request.signal);
+        }
+      },
+    );
   return {
     request: (request) =>
-      withDeadline(
-        { ms: request.deadlineMs, signal: request.signal, makeError: () => deadlineError(request, address) },
-        async (signal) => {
-          try {
-            const response = await send(request, signal);
-            return { status: response.statusCode, text: await readText(response) };
-          } catch (caught) {
-            throw transportError(request.act, address, caught, request.signal);
-          }
-        },
-      ),
+      timed(request, async (response) => ({
+        status: response.statusCode,
+        text: (await readBody(response)).toString(),
+      })),
+    download: (request) =>
+      timed(request, async (response) => {
+        const bytes = await readBody(response);
+        if (response.statusCode >= 300) throw statusError(request, response.statusCode, bytes.toString());
+        return bytes;
+      }),
     async stream(request) {
       try {
         const response = await send(request, request.signal);
-        if (response.statusCode >= 300) throw statusError(request.act, response.statusCode, await readText(response));
-        return response.body as AsyncIterable<Buffer>;
+        if (response.statusCode >= 300) {
+          throw statusError(request, response.statusCode, (await readBody(response)).toString());
+        }
+        return chunksOf(response, (caught) => transportError(request.act, address, caught, request.signal));
       } catch (caught) {
-        if (caught instanceof AppError) throw caught;
         throw transportError(request.act, address, caught, request.signal);
       }
     },
@@ -89,7 +102,19 @@ function headersOf(request: Omit<LibpodRequest, "deadlineMs">): Record<string, s
   return request.body === undefined ? {} : { "content-type": "application/json" };
 }
 
-async function readText(response: Dispatcher.ResponseData): Promise<string> {
+/** The body's chunks; what breaks it is coded like any other failure of the connection. */
+async function* chunksOf(
+  response: Dispatcher.ResponseData,
+  toCoded: (caught: unknown) => AppError,
+): AsyncGenerator<Buffer> {
+  try {
+    yield* response.body as AsyncIterable<Buffer>;
+  } catch (caught) {
+    throw toCoded(caught);
+  }
+}
+
+async function readBody(response: Dispatcher.ResponseData): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of response.body as AsyncIterable<Buffer>) {
@@ -102,7 +127,7 @@ async function readText(response: Dispatcher.ResponseData): Promise<string> {
     }
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString("utf8");
+  return Buffer.concat(chunks);
 }
 
 function deadlineError(request: LibpodRequest, address: string): AppError {
@@ -130,7 +155,11 @@ function transportError(act: string, address: string, caught: unknown, signal: A
 }
 
 /** A status that the caller did not expect, with the engine's own words as the cause. */
-export function statusError(act: string, status: number, text: string): AppError {
+export function statusError(
+  { act, method, path }: Pick<LibpodRequest, "act" | "method" | "path">,
+  status: number,
+  text: string,
+): AppError {
   const cause = causeText(text);
   const code = status === 404 ? "engine.not_found" : status === 409 ? "engine.conflict" : "engine.request_failed";
   return new AppError({
@@ -138,7 +167,7 @@ export function statusError(act: string, status: number, text: string): AppError
     message: `${act} failed: ${cause}`,
     hint: "see: lane doctor, and the engine's own log",
     retry: status >= 500 ? "retryable" : "terminal",
-    details: { status, cause },
+    details: { method, path, status, cause },
   });
 }
 

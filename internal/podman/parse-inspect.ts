@@ -131,7 +131,9 @@ function toObserved(raw: z.infer<typeof inspectSchema>): ObservedContainer {
     mounts: (raw.Mounts ?? []).map(toMount),
     ports: toPorts(raw.HostConfig.PortBindings),
     networks: Object.keys(raw.NetworkSettings?.Networks ?? {}),
-    capabilities: raw.EffectiveCaps ? raw.EffectiveCaps.map((cap) => cap.replace(/^CAP_/, "")).sort() : null,
+    // None at all is written as null (4.3.1); only a missing field says nothing.
+    capabilities:
+      raw.EffectiveCaps === undefined ? null : (raw.EffectiveCaps ?? []).map((cap) => cap.replace(/^CAP_/, "")).sort(),
     memoryBytes: positive(raw.HostConfig.Memory),
     pids: positive(raw.HostConfig.PidsLimit),
     cpus: toCpus(raw.HostConfig),

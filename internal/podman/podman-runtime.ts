@@ -1,6 +1,8 @@
+import { basename } from "node:path";
 import { z } from "zod";
 import { AppError, hasCode } from "../base/index.ts";
 import { type EngineEvent, INSTALL_LABEL, type LaneSpec, parseOwner } from "../lane/index.ts";
+import { type Asker, explainCreate, explainStart } from "./explain-failure.ts";
 import {
   createLibpodClient,
   type LibpodAnswer,
@@ -44,6 +46,8 @@ const infoSchema = z.object({
 });
 
 const createdSchema = z.object({ Id: z.string() });
+const runtimeSchema = z.object({ OCIRuntime: z.string() });
+const removedSchema = z.array(z.object({ Err: z.unknown().optional() }));
 const imageSchema = z.object({ Id: z.string() });
 const labelled = { labels: z.record(z.string(), z.string()).nullish() };
 const networksSchema = z.array(z.object({ name: z.string(), ...labelled }));
@@ -60,7 +64,7 @@ export function createPodmanRuntime(settings: { readonly address: string }) {
   const client = createLibpodClient(address.replace(/^unix:\/\//, ""), address);
   const call = async (ok: readonly number[], request: LibpodRequest): Promise<LibpodAnswer> => {
     const answer = await client.request(request);
-    if (!ok.includes(answer.status)) throw statusError(request.act, answer.status, answer.text);
+    if (!ok.includes(answer.status)) throw statusError(request, answer.status, answer.text);
     return answer;
   };
   const query = (act: string, path: string, opts: CallOptions, ok: readonly number[] = [200]) =>
@@ -74,6 +78,10 @@ export function createPodmanRuntime(settings: { readonly address: string }) {
     body?: unknown,
   ) =>
     call(ok, { method: "POST", path, act, deadlineMs, signal: opts.signal, ...(body === undefined ? {} : { body }) });
+  const asker =
+    (opts: CallOptions): Asker =>
+    (path) =>
+      query("explain a failure", path, opts, [200, 204, 404]);
   const drop = (act: string, path: string, opts: CallOptions) =>
     call([200, 204, 404], { method: "DELETE", path, act, deadlineMs: DEADLINE_MS.remove, signal: opts.signal });
 
@@ -116,16 +124,21 @@ export function createPodmanRuntime(settings: { readonly address: string }) {
       opts: CallOptions,
     ): Promise<{ readonly id: string }> {
       const act = `create container ${create.name}`;
-      const answer = await client.request({
+      const request = {
         method: "POST",
         path: "/containers/create",
         body: toCreateBody(create),
         act,
         deadlineMs: DEADLINE_MS.create,
         signal: opts.signal,
-      });
-      if (answer.status === 201) return { id: parseJson(createdSchema, answer.text, act).Id };
-      throw await createError(act, answer, create.name, create.spec, opts);
+      } as const;
+      const answer = await client.request(request);
+      if (answer.status !== 201) {
+        throw await explainCreate(statusError(request, answer.status, answer.text), create, asker(opts));
+      }
+      const id = parseJson(createdSchema, answer.text, act).Id;
+      await checkRuntime(id, create, opts);
+      return { id };
     },
 
     /** Creates from a raw libpod body: trials and tests. */
@@ -146,7 +159,7 @@ export function createPodmanRuntime(settings: { readonly address: string }) {
         // 304: it runs already.
         await post(act, `/containers/${id}/start`, DEADLINE_MS.start, opts, [204, 304]);
       } catch (error) {
-        throw toStartError(error);
+        throw hasCode(error, "engine.request_failed") ? await explainStart(error, id, asker(opts)) : error;
       }
     },
 
@@ -173,7 +186,18 @@ export function createPodmanRuntime(settings: { readonly address: string }) {
     },
 
     async removeContainer(id: string, opts: CallOptions): Promise<void> {
-      await drop(`remove container ${id.slice(0, 12)}`, `/containers/${id}?force=true&timeout=0&v=false`, opts);
+      const act = `remove container ${id.slice(0, 12)}`;
+      const answer = await drop(act, `/containers/${id}?force=true&timeout=0&v=false`, opts);
+      // A 200 may still report a failure, whose text is lost on the way (Go marshals the error as {}).
+      const failed = answer.status === 200 && parseJson(removedSchema, answer.text, act).some((one) => one.Err);
+      if (failed && (await query(act, `/containers/${id}/exists`, opts, [204, 404])).status === 204) {
+        throw new AppError({
+          code: "engine.request_failed",
+          message: `${act} failed: it is still there`,
+          hint: `look at it: podman inspect ${id.slice(0, 12)}`,
+          retry: "retryable",
+        });
+      }
     },
 
     async pauseContainer(id: string, opts: CallOptions): Promise<void> {
@@ -200,10 +224,9 @@ export function createPodmanRuntime(settings: { readonly address: string }) {
       const path = `/containers/${id}/logs?stdout=true&stderr=true&follow=false&tail=${opts.lines}`;
       const act = `logs of container ${id.slice(0, 12)}`;
       try {
-        const chunks: Buffer[] = [];
-        for await (const chunk of await client.stream({ method: "GET", path, act, signal: opts.signal }))
-          chunks.push(chunk);
-        return demultiplex(Buffer.concat(chunks)).split("\n").filter(Boolean).slice(-opts.lines);
+        const request = { method: "GET", path, act, deadlineMs: DEADLINE_MS.query, signal: opts.signal } as const;
+        const bytes = await client.download(request);
+        return demultiplex(bytes).split("\n").filter(Boolean).slice(-opts.lines);
       } catch (error) {
         if (hasCode(error, "engine.not_found")) return [];
         throw error;
@@ -258,7 +281,8 @@ export function createPodmanRuntime(settings: { readonly address: string }) {
     },
 
     async removeVolume(name: string, opts: CallOptions): Promise<void> {
-      await drop(`remove volume ${name}`, `/volumes/${encodeURIComponent(name)}?force=true`, opts);
+      // Never with force: that removes every container that uses the volume, whosever it is (seen on 4.3.1).
+      await drop(`remove volume ${name}`, `/volumes/${encodeURIComponent(name)}`, opts);
     },
 
     async listVolumes(opts: CallOptions & { readonly install: string }) {
@@ -310,65 +334,28 @@ export function createPodmanRuntime(settings: { readonly address: string }) {
     close: () => client.close(),
   };
 
-  /** Asks what is missing instead of reading it from the engine's words. */
-  async function createError(
-    act: string,
-    answer: LibpodAnswer,
-    name: string,
-    spec: LaneSpec,
-    opts: CallOptions,
-  ): Promise<AppError> {
-    const error = statusError(act, answer.status, answer.text);
-    const image = await query("image", `/images/${spec.image.id}/exists`, opts, [204, 404]);
-    if (image.status === 404) {
-      return new AppError({
-        code: "engine.image_missing",
-        message: `${act}: the image ${spec.image.id.slice(0, 12)} is not on this machine`,
-        hint: "build it: make image",
-        details: error.details,
-      });
-    }
-    const taken = await query("container", `/containers/${encodeURIComponent(name)}/exists`, opts, [204, 404]);
-    if (taken.status !== 204) return error;
-    return new AppError({
-      code: "engine.conflict",
-      message: `${act}: the name is in use`,
-      hint: "it is looked at again",
-      retry: "retryable",
-      details: error.details,
+  /**
+   * Podman before 2026 ignores the runtime that a create asks for (4.3.1: seen; podman issue 28429). A lane that was
+   * meant for a sandbox must not run outside it unnoticed, so such a container is removed again.
+   */
+  async function checkRuntime(id: string, create: { name: string; spec: LaneSpec }, opts: CallOptions): Promise<void> {
+    const wanted = create.spec.security.runtime;
+    if (wanted === null) return;
+    const { text } = await query(`inspect container ${create.name}`, `/containers/${id}/json`, opts);
+    const given = parseJson(runtimeSchema, text, "inspect").OCIRuntime;
+    if (basename(given) === basename(wanted)) return;
+    await drop(`remove container ${create.name}`, `/containers/${id}?force=true&timeout=0`, {});
+    throw new AppError({
+      code: "engine.request_failed",
+      message: `create container ${create.name}: the engine gave it the OCI runtime ${given} instead of ${wanted}`,
+      hint: `the service at ${address} must have runtime = "${wanted}" below [engine] in its containers.conf; then: lane start`,
+      details: { wanted, given },
     });
   }
 }
 
 function filterOf(filters: Readonly<Record<string, readonly string[]>>): string {
   return encodeURIComponent(JSON.stringify(filters));
-}
-
-/**
- * The one place where the engine's words decide: a start that fails for a taken port or a missing mount source is a 500
- * like any other, and no status or field tells them apart (seen on 4.3.1).
- */
-function toStartError(error: unknown): unknown {
-  if (!(error instanceof AppError) || error.code !== "engine.request_failed") return error;
-  const { message, details } = error;
-  if (/address already in use/i.test(message)) {
-    return new AppError({
-      code: "engine.port_in_use",
-      message,
-      hint: "another port is drawn by itself",
-      retry: "retryable",
-      details,
-    });
-  }
-  if (/(statfs|mount(ing|point)?|bind) .*no such file or directory/i.test(message)) {
-    return new AppError({
-      code: "engine.bad_mount",
-      message,
-      hint: "bring the missing path back, then: lane start",
-      details,
-    });
-  }
-  return error;
 }
 
 /** Container logs come in frames of `[stream, 0, 0, 0, length32]`. */

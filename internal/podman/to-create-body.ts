@@ -29,7 +29,7 @@ export function toCreateBody(create: {
     env: spec.env,
     env_host: false,
     httpproxy: false,
-    mounts: bindsOf(spec).map(toBind),
+    mounts: [...bindsOf(spec).map(toBind), ...(security.readOnlyRoot ? SCRATCH.map(toTmpfs) : [])],
     volumes: spec.mounts.flatMap(toVolume),
     image_volume_mode: "ignore",
     netns: { nsmode: "bridge" },
@@ -44,6 +44,7 @@ export function toCreateBody(create: {
     cap_drop: ["ALL"],
     cap_add: security.capabilities,
     no_new_privileges: security.noNewPrivileges,
+    ...(security.readOnlyRoot ? { read_only_filesystem: true } : {}),
     ...(security.userns === "keep-id" ? { userns: { nsmode: "keep-id" } } : {}),
     ...(security.runtime === null ? {} : { oci_runtime: security.runtime }),
     resource_limits: toResources(limits),
@@ -52,6 +53,13 @@ export function toCreateBody(create: {
     log_configuration: { driver: "k8s-file", size: limits.logBytes },
     stop_timeout: STOP_TIMEOUT_S,
   };
+}
+
+/** What programs expect to be able to write beside their home and the worktree. */
+const SCRATCH = ["/tmp", "/var/tmp", "/run"] as const;
+
+function toTmpfs(target: string): Record<string, unknown> {
+  return { type: "tmpfs", source: "tmpfs", destination: target, options: ["rw", "nosuid", "nodev", "mode=1777"] };
 }
 
 function bindsOf(spec: LaneSpec): Extract<MountSpec, { readonly kind: "bind" }>[] {

@@ -114,6 +114,7 @@ export function buildSpec(lane: Lane, install: InstallFacts, engine: EngineProfi
       agentGid: facts.owner.gid,
       capabilities: [...WORKER_CAPABILITIES, ...(engine.rootless ? ROOTLESS_CAPABILITIES : [])],
       noNewPrivileges: true,
+      readOnlyRoot: facts.owner.uid === 0,
       userns: engine.rootless ? "keep-id" : "host",
       runtime: engine.runtime,
     },

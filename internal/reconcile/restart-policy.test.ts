@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { DEFAULT_RESTART_POLICY as policy, decideRestart } from "./index.ts";
+import { decideRestart, DEFAULT_RESTART_POLICY as policy } from "./index.ts";
 
 describe("restart policy", () => {
   it("waits 1, 2, 4 … 60 s within 25 % and gives up at the 8th failure in ten minutes, for 1000 seeds", () => {
@@ -22,7 +22,12 @@ describe("restart policy", () => {
 
   it("forgets failures older than the window", () => {
     const old = Array.from({ length: 7 }, (_, i) => i);
-    const verdict = decideRestart(policy, { kind: "ordinary", failuresAtMs: old, nowMs: policy.windowMs + 100, unit: 0.5 });
+    const verdict = decideRestart(policy, {
+      kind: "ordinary",
+      failuresAtMs: old,
+      nowMs: policy.windowMs + 100,
+      unit: 0.5,
+    });
     expect(verdict).toMatchObject({ kind: "retry", delayMs: 1000 });
   });
 

@@ -60,7 +60,12 @@ export function testContainer(spec: LaneSpec, change: Partial<ObservedContainer>
     env: { ...spec.env, PATH: "/usr/bin", container: "podman" },
     mounts: [
       ...spec.mounts.map(({ kind, source, target, readOnly }) => ({ kind, source, target, readOnly })),
-      ...spec.worker.binaries.map((b) => ({ kind: "bind" as const, source: b.hostPath, target: b.target, readOnly: true })),
+      ...spec.worker.binaries.map((b) => ({
+        kind: "bind" as const,
+        source: b.hostPath,
+        target: b.target,
+        readOnly: true,
+      })),
     ],
     ports: [{ containerPort: 31417, hostIp: "127.0.0.1", hostPort: 40000 }],
     networks: [spec.network.name],

@@ -81,6 +81,7 @@ const spec = z.looseObject({
     agentGid: z.number(),
     capabilities: z.array(z.string()),
     noNewPrivileges: z.boolean(),
+    readOnlyRoot: z.boolean(),
     userns: z.enum(["host", "keep-id"]),
     runtime: z.string().nullable(),
   }),

@@ -97,6 +97,7 @@ export const spec: LaneSpec = {
     agentGid: 2,
     capabilities: ["SETUID"],
     noNewPrivileges: true,
+    readOnlyRoot: true,
     userns: "host",
     runtime: null,
   },

@@ -121,6 +121,7 @@ async function execStart<L extends LaneLink>(ctx: StepContext<L>): Promise<void>
   const { containerId } = cell.state;
   cell.lastAnswerMs = shop.clock.monotonicMs();
   const inspect = await engine.runtime.inspectContainer(containerId, ctx);
+  cell.container = inspect;
   const port = inspect?.ports.find((p) => p.containerPort === WORKER_PORT);
   const endpoint = `http://127.0.0.1:${port?.hostPort ?? 0}`;
   const early = new AbortController();
@@ -170,7 +171,11 @@ async function prove<L extends LaneLink>(
   const { id: laneId, generation } = cell.lane;
   const secret = await shop.boot.secretOf(laneId, generation);
   if (secret === null) throw secretLostError(laneId);
-  return proveWorker(shop, { laneId, endpoint, generation, secret }, { signal, withinMs, checkAlive: (s) => checkAlive(ctx, s) });
+  return proveWorker(
+    shop,
+    { laneId, endpoint, generation, secret },
+    { signal, withinMs, checkAlive: (s) => checkAlive(ctx, s) },
+  );
 }
 
 /** No use waiting for a worker whose container has ended. @throws lane.not_ready with how it ended */

@@ -59,6 +59,9 @@ async function execPlan<L extends LaneLink>(ctx: StepContext<L>, plan: Plan): Pr
   const { state } = ctx.cell;
   if (state.phase === "backoff")
     return { kind: "requeue", afterMs: Math.max(0, state.untilMs - ctx.shop.clock.nowMs()) };
+  // What was just started is looked at once more, for its pids: without them its death could not be proven later.
+  if (state.phase === "ready" && ctx.cell.main?.containerId !== state.containerId)
+    return { kind: "requeue", afterMs: 0 };
   return plan.requeueMs === null ? { kind: "settled" } : { kind: "requeue", afterMs: plan.requeueMs };
 }
 

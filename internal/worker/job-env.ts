@@ -4,12 +4,23 @@ export interface JobEnvBase {
   /** The relay's address, as agents call it. */
   readonly apiUrl: string;
   readonly agentUid: number;
-  /** The worker's own environment; only named variables of it are passed on. */
+  /** The container's environment, as the worker was started with. It never holds a secret. */
   readonly own: Readonly<Record<string, string | undefined>>;
 }
 
 const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-const PASSED_ON = ["TZ", "INBOX_WORKSPACE", "INBOX_WORKSPACE_ID", "INBOX_LANE_ID", "INBOX_RUNTIME_AGENT_ID"] as const;
+
+/** Of the container's environment, what is the worker's own business; the rest is the image's and the lane's. */
+const WORKERS_OWN: ReadonlySet<string> = new Set([
+  "HOME",
+  "USER",
+  "PWD",
+  "OLDPWD",
+  "SHLVL",
+  "_",
+  "TERM",
+  "INBOX_API_URL",
+]);
 
 /** The variable every process of an attempt carries, so that cancelling finds those that left its process group. */
 export const MARKER_VARIABLE = "LANEKEEPER_JOB";
@@ -19,24 +30,24 @@ export function toMarker(job: string, attempt: number): string {
   return `${MARKER_VARIABLE}=${job}/${attempt}`;
 }
 
-/** A job's environment, from scratch: nothing of the worker's own but what is named here. */
+/** A job's environment: what the image and the lane set, the agent's own identity, then the work's, then the marker. */
 export function buildJobEnv(
   base: JobEnvBase,
   work: Readonly<Record<string, string>>,
   attempt: { readonly job: string; readonly attempt: number },
 ): Record<string, string> {
-  const env: Record<string, string> = {
+  const env: Record<string, string> = {};
+  for (const [name, value] of Object.entries(base.own)) {
+    if (value !== undefined && !WORKERS_OWN.has(name)) env[name] = value;
+  }
+  const identity = {
     HOME: base.home,
     PATH: base.own.PATH ?? DEFAULT_PATH,
     LANG: base.own.LANG ?? "C.UTF-8",
     USER: base.agentUid === 0 ? "root" : (base.own.USER ?? "agent"),
     INBOX_API_URL: base.apiUrl,
   };
-  for (const name of PASSED_ON) {
-    const value = base.own[name];
-    if (value !== undefined) env[name] = value;
-  }
-  return { ...env, ...work, [MARKER_VARIABLE]: `${attempt.job}/${attempt.attempt}` };
+  return { ...env, ...identity, ...work, [MARKER_VARIABLE]: `${attempt.job}/${attempt.attempt}` };
 }
 
 /** Why this environment cannot be passed, or null. The shells of the launcher drop names that are no identifiers. */

@@ -7,16 +7,28 @@ export interface StateFolders {
   readonly home: string;
 }
 
+/** A user by its numbers. */
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
 /**
  * Makes the folders of the lane's volume: the spool, which only the worker can enter, and the agent's home, which
- * belongs to the agent. The volume's root belongs to the worker; agents may pass through it but not look around.
+ * belongs to the agent. The volume's root becomes the worker's, whoever the engine gave it to; agents may pass through
+ * it but not look around.
  */
-export function prepareState(stateDir: string, agent: { readonly uid: number; readonly gid: number }): StateFolders {
+export function prepareState(stateDir: string, who: { readonly worker: Owner; readonly agent: Owner }): StateFolders {
   const folders = { spool: join(stateDir, "spool"), home: join(stateDir, "home") };
+  giveTo(stateDir, who.worker);
   chmodSync(stateDir, 0o711);
   mkdirSync(folders.spool, { recursive: true, mode: 0o700 });
   mkdirSync(folders.home, { recursive: true, mode: 0o700 });
-  const home = statSync(folders.home);
-  if (home.uid !== agent.uid || home.gid !== agent.gid) chownSync(folders.home, agent.uid, agent.gid);
+  giveTo(folders.home, who.agent);
   return folders;
+}
+
+function giveTo(path: string, owner: Owner): void {
+  const { uid, gid } = statSync(path);
+  if (uid !== owner.uid || gid !== owner.gid) chownSync(path, owner.uid, owner.gid);
 }

@@ -27,13 +27,14 @@ describe("a worker that died", () => {
     const record = createHostRecord();
     const ledger = join(stateDir, "home", "ledger");
     const work = script(`echo ran >> ${ledger}; echo seen; exec sleep 60`);
-    const first = await startWorkerProcess({ bundle: bundle.path, stateDir });
+    await using first = await startWorkerProcess({ bundle: bundle.path, stateDir });
     const link = await linkTo(first, record);
     const spool = link.spool;
     await link.start("j", 1, HASH, work, {});
     const started = await record.until("j/1", ({ type }) => type === "started");
     await record.until("j/1", ({ type }) => type === "output");
-    await first[Symbol.asyncDispose]();
+    first.kill("SIGKILL");
+    await first.exited;
     // In a container everything dies with the worker; here somebody has to do it.
     if (started.type === "started") process.kill(started.pid, "SIGKILL");
 
@@ -111,17 +112,27 @@ describe.skipIf(!isRoot)("a worker with a uid of its own, as in a lane's contain
       `cat /proc/${worker.pid}/environ >/dev/null 2>&1 && echo environment readable`,
       `kill -0 ${worker.pid} 2>/dev/null && echo worker killable`,
       "touch $HOME/mine && echo home writable",
+      "echo stdout by name > /dev/stdout",
     ];
     await link.start("who", 1, HASH, script(check.join("\n")), {});
     await record.finished("who/1");
     const none = "0".repeat(16);
     const caps = ["Inh", "Prm", "Eff", "Bnd", "Amb"].map((set) => `Cap${set}:${none}`);
     const said = outputOf(record.events("who/1"), "stdout").toString().trim().split("\n");
-    expect(said).toEqual([String(uid), String(uid), "Groups:", ...caps, "NoNewPrivs:1", "", "home writable"]);
+    expect(said).toEqual([
+      String(uid),
+      String(uid),
+      "Groups:",
+      ...caps,
+      "NoNewPrivs:1",
+      "",
+      "home writable",
+      "stdout by name",
+    ]);
 
     const orphan = 'trap "" INT TERM; sleep 63 & echo $!; wait';
-    const escape = script(`sh -c 'setsid sh -c "$ORPHAN" &'; sleep 60`, { env: { ORPHAN: orphan } });
-    await link.start("escape", 1, HASH, escape, {});
+    const escaping = script(`sh -c 'setsid sh -c "$ORPHAN" &'; sleep 60`, { env: { ORPHAN: orphan } });
+    await link.start("escape", 1, HASH, escaping, {});
     const first = await record.until("escape/1", ({ type }) => type === "output");
     await link.cancel("escape", 1, {});
     expect(await record.finished("escape/1")).toMatchObject({ kind: "cancelled" });

@@ -2,11 +2,12 @@ import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import type { Clock } from "../base/index.ts";
 import { readBootFiles } from "./bootstrap.ts";
 import { createFrontDoor } from "./front-door.ts";
 import { chooseIdentity } from "./identity.ts";
-import { createJobs, END_LADDER, type LadderStep } from "./jobs/index.ts";
+import { createJobs, createPipePool, END_LADDER, type LadderStep } from "./jobs/index.ts";
 import type { LinkServer } from "./link/link-server.ts";
 import type { WorkerLog } from "./log.ts";
 import { prepareState } from "./prepare-state.ts";
@@ -59,7 +60,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
 
   const { bootstrap, secret } = readBootFiles(options.bootDir);
   const agent = { uid: bootstrap.agentUid, gid: bootstrap.agentGid };
-  const folders = prepareState(options.stateDir, agent);
+  const folders = prepareState(options.stateDir, { worker: options.worker, agent });
   let links: LinkServer | null = null;
   const spool = openSpool(folders.spool, { clock, log, onSendable: (attempt) => links?.notify(attempt) });
   const { generation, build } = bootstrap;
@@ -73,7 +74,9 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   else if (!existsSync(identity.setpriv)) throw new Error(`the image has no ${identity.setpriv}: install util-linux`);
   const apiUrl = `http://127.0.0.1:${relayPort}`;
   const env = { home: folders.home, apiUrl, agentUid: agent.uid, own: options.env };
-  const jobs = createJobs({ clock, log, identity, env, ladder: options.ladder ?? END_LADDER, spool, generation });
+  const pipes = createPipePool(join(folders.spool, "pipes"), log);
+  const ladder = options.ladder ?? END_LADDER;
+  const jobs = createJobs({ clock, log, identity, env, ladder, pipes, spool, generation });
 
   const loadLinks = lazy(async () => {
     const { createLinkServer } = await import("./link/link-server.ts");
@@ -90,7 +93,10 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     attempts: spool.list().length,
     bootMs: Math.round(clock.monotonicMs()),
   });
-  setImmediate(() => void loadLinks());
+  setImmediate(() => {
+    pipes.refill();
+    void loadLinks();
+  });
   const stopPruning = every(clock, PRUNE_EVERY_MS, async () => {
     const removed = await spool.prune();
     if (removed > 0) log.info("attempts removed", { removed });

@@ -45,7 +45,10 @@ describe("the first lane", () => {
   });
 
   it("mounts the worktree at /workspace and works there (A4)", async () => {
-    expect(container.Mounts.find((m) => m.Destination === "/workspace")).toMatchObject({ Source: lane.worktree, RW: true });
+    expect(container.Mounts.find((m) => m.Destination === "/workspace")).toMatchObject({
+      Source: lane.worktree,
+      RW: true,
+    });
     expect((await run("pwd")).stdout).toBe("/workspace\n");
     expect((await run("cat", "hello.txt")).stdout).toBe("hello\n");
   });
@@ -58,7 +61,9 @@ describe("the first lane", () => {
   });
 
   it("sets the environment names the original set (A6)", async () => {
-    const env = Object.fromEntries((await run("env")).stdout.split("\n").map((line) => line.split(/=(.*)/s).slice(0, 2)));
+    const env = Object.fromEntries(
+      (await run("env")).stdout.split("\n").map((line) => line.split(/=(.*)/s).slice(0, 2)),
+    );
     expect(env).toMatchObject({
       INBOX_WORKSPACE: "/workspace",
       INBOX_LANE_ID: lane.id,
@@ -82,7 +87,14 @@ describe("the first lane", () => {
   });
 
   it("passes bytes that are no text", async () => {
-    const result = await home.lane(["run", "first", "--", "sh", "-c", "printf '\\377\\376x' | od -An -tx1; printf '\\303\\251'"]);
+    const result = await home.lane([
+      "run",
+      "first",
+      "--",
+      "sh",
+      "-c",
+      "printf '\\377\\376x' | od -An -tx1; printf '\\303\\251'",
+    ]);
     expect(result.stdout).toContain("ff fe 78");
     expect(result.stdout.endsWith("é")).toBe(true);
   });
@@ -91,7 +103,8 @@ describe("the first lane", () => {
     const owner = await stat(lane.worktree);
     expect((await run("id", "-u")).stdout.trim()).toBe(String(owner.uid));
     const status = (await run("cat", "/proc/self/status")).stdout;
-    for (const set of ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"]) expect(status).toContain(`${set}:\t0000000000000000`);
+    for (const set of ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"])
+      expect(status).toContain(`${set}:\t0000000000000000`);
     expect(status).toContain("NoNewPrivs:\t1");
     await run("sh", "-c", "echo made > made.txt");
     expect((await stat(join(lane.worktree, "made.txt"))).uid).toBe(owner.uid);
@@ -99,11 +112,21 @@ describe("the first lane", () => {
 
   it("keeps the worker out of the agent's reach: no secret, no signal (T7)", async () => {
     expect((await run("cat", "/run/lane/secret")).code).not.toBe(0);
-    const worker = (await run("sh", "-c", "for p in /proc/[0-9]*; do grep -q lane-worker $p/cmdline 2>/dev/null && echo ${p#/proc/}; done")).stdout;
+    const worker = (
+      await run(
+        "sh",
+        "-c",
+        "for p in /proc/[0-9]*; do grep -q lane-worker $p/cmdline 2>/dev/null && echo ${p#/proc/}; done",
+      )
+    ).stdout;
     const pid = worker.split("\n").find((line) => Number(line) > 1);
     expect(pid, worker).toBeDefined();
     expect((await run("sh", "-c", `kill -9 ${pid}`)).code).not.toBe(0);
     expect((await run("sh", "-c", `cat /proc/${pid}/environ`)).code).not.toBe(0);
+    // Nor can it put something in the place of what the worker executes.
+    for (const path of ["/usr/local/bin/node", "/usr/bin/setpriv", "/bin/sh", "/usr/local/bin/lane-worker"]) {
+      expect((await run("sh", "-c", `echo x >> ${path}`)).code, path).not.toBe(0);
+    }
     expect((await home.json<ApiLane>(["show", "first"])).container).toBe(lane.container);
   });
 
@@ -123,7 +146,15 @@ describe("the first lane", () => {
   });
 
   it("cancels a job with all that it started", async () => {
-    const job = await home.json<ApiJob>(["run", "first", "--detach", "--", "sh", "-c", "(setsid sleep 4711 &) ; sleep 4712"]);
+    const job = await home.json<ApiJob>([
+      "run",
+      "first",
+      "--detach",
+      "--",
+      "sh",
+      "-c",
+      "(setsid sleep 4711 &) ; sleep 4712",
+    ]);
     await home.lane(["job", "wait", job.id, "--timeout", "300ms"]);
     const cancelled = await home.json<ApiJob>(["job", "cancel", job.id]);
     expect(["cancelled", "running"]).toContain(cancelled.state);

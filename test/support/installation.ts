@@ -24,7 +24,10 @@ export interface Installation extends AsyncDisposable {
   readonly dir: string;
   readonly env: Readonly<Record<string, string>>;
   /** Runs `lane` with these arguments. Never throws for an exit code. */
-  lane(args: readonly string[], opts?: { readonly input?: string; readonly cwd?: string; readonly timeoutMs?: number }): Promise<CliResult>;
+  lane(
+    args: readonly string[],
+    opts?: { readonly input?: string; readonly cwd?: string; readonly timeoutMs?: number },
+  ): Promise<CliResult>;
   /** As {@link lane} with `--json`, parsed; throws when the exit code is not 0. */
   json<T = unknown>(args: readonly string[]): Promise<T>;
   /** Starts the daemon and waits until it answers. Returns its pid. */
@@ -32,6 +35,8 @@ export interface Installation extends AsyncDisposable {
   /** SIGKILL to the daemon, and waits until it is gone. */
   kill9(): Promise<void>;
   daemonPid(): Promise<number | null>;
+  /** Runs `laned` itself in the foreground until it ends by itself, at most 10 s. */
+  laned(): Promise<CliResult>;
   /** The installation's id, once the daemon has run. */
   installId(): Promise<string>;
   /** A git repository with one commit, below this installation's folder. */
@@ -40,7 +45,9 @@ export interface Installation extends AsyncDisposable {
 }
 
 /** Makes an installation. `config` is the text of its config.yaml. Disposing ends the daemon and removes everything. */
-export async function newInstallation(opts: { readonly config?: string; readonly env?: Record<string, string> } = {}): Promise<Installation> {
+export async function newInstallation(
+  opts: { readonly config?: string; readonly env?: Record<string, string> } = {},
+): Promise<Installation> {
   const dir = await mkdtemp(join(tmpdir(), "lk-"));
   const env: Record<string, string> = {
     ...(process.env as Record<string, string>),
@@ -53,7 +60,14 @@ export async function newInstallation(opts: { readonly config?: string; readonly
     NO_COLOR: "1",
     ...opts.env,
   };
-  for (const key of ["HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR"]) {
+  for (const key of [
+    "HOME",
+    "XDG_CONFIG_HOME",
+    "XDG_STATE_HOME",
+    "XDG_DATA_HOME",
+    "XDG_CACHE_HOME",
+    "XDG_RUNTIME_DIR",
+  ]) {
     await mkdir(env[key] as string, { recursive: true, mode: 0o700 });
   }
   await mkdir(join(dir, "c", "lanekeeper"), { recursive: true });
@@ -80,7 +94,19 @@ export async function newInstallation(opts: { readonly config?: string; readonly
 
   const installId = async (): Promise<string> => (await readFile(join(stateDir, "install"), "utf8")).trim();
 
+  const laned = async (): Promise<CliResult> => {
+    const result = await execa(join(BIN, "laned"), [], {
+      env,
+      extendEnv: false,
+      reject: false,
+      cwd: dir,
+      timeout: 10_000,
+    });
+    return { code: exitCode(result), stdout: result.stdout as string, stderr: result.stderr as string };
+  };
+
   return {
+    laned,
     dir,
     env,
     stateDir,
@@ -88,8 +114,11 @@ export async function newInstallation(opts: { readonly config?: string; readonly
     daemonPid,
     installId,
     async json<T>(args: readonly string[]): Promise<T> {
-      const result = await lane([...args, "--json"]);
-      if (result.code !== 0) throw new Error(`lane ${args.join(" ")} ended with ${result.code}: ${result.stderr}${result.stdout}`);
+      const end = args.indexOf("--");
+      const at = end < 0 ? args.length : end;
+      const result = await lane([...args.slice(0, at), "--json", ...args.slice(at)]);
+      if (result.code !== 0)
+        throw new Error(`lane ${args.join(" ")} ended with ${result.code}: ${result.stderr}${result.stdout}`);
       return JSON.parse(result.stdout) as T;
     },
     async up() {
@@ -109,7 +138,9 @@ export async function newInstallation(opts: { readonly config?: string; readonly
       const path = join(dir, name);
       await mkdir(path, { recursive: true });
       const git = (...args: string[]) =>
-        execa("git", ["-C", path, "-c", "user.name=t", "-c", "user.email=t@t", ...args], { env: { HOME: env.HOME as string } });
+        execa("git", ["-C", path, "-c", "user.name=t", "-c", "user.email=t@t", ...args], {
+          env: { HOME: env.HOME as string },
+        });
       await git("init", "-q", "-b", "main");
       await writeFile(join(path, "hello.txt"), "hello\n");
       await git("add", ".");
@@ -134,12 +165,15 @@ function exitCode(result: Result | ExecaError): number {
 /** Removes every container, network and volume that carries this install id. */
 export async function sweepInstall(install: string): Promise<void> {
   const label = `label=io.lanekeeper.install=${install}`;
-  const ids = async (args: string[]) => (await execa("podman", args, { reject: false })).stdout.split("\n").filter(Boolean);
-  for (const id of await ids(["ps", "-aq", "--filter", label])) await execa("podman", ["rm", "-f", "-t", "0", id], { reject: false });
+  const ids = async (args: string[]) =>
+    (await execa("podman", args, { reject: false })).stdout.split("\n").filter(Boolean);
+  for (const id of await ids(["ps", "-aq", "--filter", label]))
+    await execa("podman", ["rm", "-f", "-t", "0", id], { reject: false });
   for (const name of await ids(["network", "ls", "-q", "--filter", label])) {
     await execa("podman", ["network", "rm", "-f", name], { reject: false });
   }
-  for (const name of await ids(["volume", "ls", "-q", "--filter", label])) await execa("podman", ["volume", "rm", "-f", name], { reject: false });
+  for (const name of await ids(["volume", "ls", "-q", "--filter", label]))
+    await execa("podman", ["volume", "rm", "-f", name], { reject: false });
 }
 
 /** Waits until `probe` is true (or gives a value), asking every 25 ms. Throws with `what` after `withinMs`. */
@@ -152,7 +186,8 @@ export async function eventually<T>(
   for (;;) {
     try {
       const value = await probe();
-      if (value !== false && value !== null && value !== undefined) return value as Exclude<T, false | null | undefined>;
+      if (value !== false && value !== null && value !== undefined)
+        return value as Exclude<T, false | null | undefined>;
     } catch (error) {
       last = error;
     }

@@ -4,8 +4,18 @@ import { execa } from "execa";
 export interface Inspected {
   readonly Id: string;
   readonly Image: string;
-  readonly State: { readonly Status: string; readonly Pid: number; readonly ConmonPid: number; readonly StartedAt: string };
-  readonly Mounts: readonly { readonly Type: string; readonly Source: string; readonly Destination: string; readonly RW: boolean }[];
+  readonly State: {
+    readonly Status: string;
+    readonly Pid: number;
+    readonly ConmonPid: number;
+    readonly StartedAt: string;
+  };
+  readonly Mounts: readonly {
+    readonly Type: string;
+    readonly Source: string;
+    readonly Destination: string;
+    readonly RW: boolean;
+  }[];
   readonly Config: {
     readonly Env: readonly string[];
     readonly WorkingDir: string;

@@ -2,13 +2,15 @@ import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { hasCode, randomHex } from "../../internal/base/index.ts";
-import { LANE_SPEC_SCHEMA, type LaneSpec, resourceNames, toLabels } from "../../internal/lane/index.ts";
+import { fingerprintOf } from "../../internal/fingerprint/index.ts";
+import { type LaneSpec, resourceNames, toLabels } from "../../internal/lane/index.ts";
 import {
   connectEngine,
   type PodmanConnection,
   type RuntimeProfile,
   stopOwnService,
 } from "../../internal/podman/index.ts";
+import { testSpec } from "../../internal/reconcile/testing.ts";
 import type { CreateContainer } from "../../internal/supervisor/ports.ts";
 import { sweepInstall } from "./installation.ts";
 
@@ -57,14 +59,7 @@ export async function openTestEngine(): Promise<TestEngine> {
     install,
     dir,
     socket,
-    lane: (name, change = (spec) => spec) => {
-      const spec = change(specOf({ install, lane: name, imageId, worker, tree: join(dir, "tree"), profile }));
-      const parts = Object.fromEntries(
-        ["image", "worker", "mounts", "env", "network", "limits", "security", "agents"].map((part) => [part, "0"]),
-      ) as Parameters<typeof toLabels>[0]["parts"];
-      const labels = toLabels({ install, workspace: "w", lane: name, generation: 1, fingerprint: "f", parts });
-      return { name: resourceNames(install, name).container, labels, spec };
-    },
+    lane: (name, change) => laneOf({ install, lane: name, imageId, worker, tree: join(dir, "tree"), profile }, change),
     async [Symbol.asyncDispose]() {
       await sweepInstall(install);
       await connection.close();
@@ -99,18 +94,34 @@ async function connectWithProfile(dir: string, socket: string) {
   }
 }
 
-function specOf(from: {
+/** What {@link laneOf} makes a container from. */
+export interface LaneParts {
   readonly install: string;
   readonly lane: string;
   readonly imageId: string;
+  /** The stand-in for the worker. */
   readonly worker: string;
+  /** The worktree. */
   readonly tree: string;
   readonly profile: RuntimeProfile;
-}): LaneSpec {
+}
+
+/** A lane's container to create; `change` is applied to its spec. */
+export function laneOf(from: LaneParts, change: (spec: LaneSpec) => LaneSpec = (spec) => spec): CreateContainer {
+  const { install, lane } = from;
+  const spec = change(laneSpecOf(from));
+  const { whole: fingerprint, parts } = fingerprintOf(spec);
+  const labels = toLabels({ install, workspace: "w", lane, generation: 1, fingerprint, parts });
+  return { name: resourceNames(install, lane).container, labels, spec };
+}
+
+/** The spec of a lane with the stand-in for its worker. */
+function laneSpecOf(from: LaneParts): LaneSpec {
   const names = resourceNames(from.install, from.lane);
   const { runtime, nofile, nproc } = from.profile;
+  const base = testSpec();
   return {
-    schema: LANE_SPEC_SCHEMA,
+    ...base,
     image: { id: from.imageId },
     worker: {
       entrypoint: ["/usr/local/bin/lane-worker"],
@@ -124,17 +135,8 @@ function specOf(from: {
     ],
     env: { HOME: "/lane/state/home", INBOX_LANE_ID: from.lane },
     network: { name: names.network, isolate: true, ports: [{ containerPort: 31417, hostIp: "127.0.0.1" }] },
-    limits: { memoryBytes: 256 * 1024 * 1024, cpus: 1.5, pids: 128, nofile, nproc, logBytes: 1024 * 1024 },
-    security: {
-      workerUid: 31417,
-      workerGid: 31417,
-      agentUid: 0,
-      agentGid: 0,
-      capabilities: ["CHOWN", "KILL", "SETGID", "SETPCAP", "SETUID"],
-      noNewPrivileges: true,
-      userns: "host",
-      runtime,
-    },
+    limits: { ...base.limits, memoryBytes: 256 * 1024 * 1024, cpus: 1.5, pids: 128, nofile, nproc },
+    security: { ...base.security, capabilities: ["CHOWN", "KILL", "SETGID", "SETPCAP", "SETUID"], runtime },
     agents: [],
   };
 }

@@ -32,6 +32,9 @@ export async function bundleWorker(): Promise<WorkerBundle> {
   return { path, [Symbol.dispose]: () => rmSync(dir, { recursive: true, force: true }) };
 }
 
+/** Longer than a worker takes to end its jobs. */
+const STOP_MS = 9000;
+
 /** Facts every test worker is started with. */
 export const TEST_WORKER = {
   laneId: "demo-0123456789",
@@ -50,7 +53,7 @@ export interface WorkerProcessOptions {
   /** Program and arguments put before `node`, as `setpriv … --`. */
   readonly launcher?: readonly string[] | undefined;
   readonly agent?: { readonly uid: number; readonly gid: number } | undefined;
-  /** Owner of the folders, when the worker is to run as somebody else. */
+  /** Owner of the secret, when the worker is to run as somebody else. */
   readonly owner?: number | undefined;
 }
 
@@ -68,7 +71,7 @@ export interface WorkerProcess extends AsyncDisposable {
   kill(signal: NodeJS.Signals): void;
 }
 
-/** Starts a worker and waits until it says `ready`. Disposing kills it and removes its folders. */
+/** Starts a worker and waits until it says `ready`. Disposing ends it with its jobs and removes its folders. */
 export async function startWorkerProcess(options: WorkerProcessOptions): Promise<WorkerProcess> {
   const root = mkdtempSync(join(tmpdir(), "lane-worker-"));
   const stateDir = options.stateDir ?? join(root, "state");
@@ -96,8 +99,11 @@ export async function startWorkerProcess(options: WorkerProcessOptions): Promise
     exited,
     kill: (signal) => void child.kill(signal),
     [Symbol.asyncDispose]: async () => {
-      child.kill("SIGKILL");
+      // Asked first: then it ends what its jobs left running.
+      child.kill("SIGTERM");
+      const timer = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
       await exited;
+      clearTimeout(timer);
       rmSync(root, { recursive: true, force: true });
     },
   };
@@ -118,12 +124,10 @@ function stageFolders(stage: {
   const text = JSON.stringify({ ...bootstrap, agentUid: agent.uid, agentGid: agent.gid });
   writeFileSync(join(stage.bootDir, BOOT_FILES.bootstrap), text);
   writeFileSync(join(stage.bootDir, BOOT_FILES.secret), secret, { mode: 0o400 });
-  if (stage.options.owner !== undefined) chownAll(stage, stage.options.owner);
-}
-
-function chownAll(stage: { readonly root: string; readonly bootDir: string; readonly stateDir: string }, uid: number) {
+  const { owner } = stage.options;
+  if (owner === undefined) return;
   chmodSync(stage.root, 0o711);
-  for (const path of [stage.stateDir, join(stage.bootDir, BOOT_FILES.secret)]) chownSync(path, uid, uid);
+  chownSync(join(stage.bootDir, BOOT_FILES.secret), owner, owner);
 }
 
 async function waitForReady(child: ChildProcess, log: () => string) {

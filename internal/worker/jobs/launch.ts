@@ -1,10 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import type { Duplex } from "node:stream";
+import type { Duplex, Readable } from "node:stream";
 import type { StartWork } from "../../protocol/index.ts";
 import { type ProcessIdentity, toIdentityArgv } from "../identity.ts";
 import { splitEnv } from "../job-env.ts";
+import { type JobStdio, openJobStdio } from "./job-stdio.ts";
 import { isLaunchWord, type LaunchWord, toLaunchArgv } from "./launch-script.ts";
 import type { StreamName } from "./output-collector.ts";
+import type { PipePool } from "./pipe-pool.ts";
 
 const SHELL = "/bin/sh";
 
@@ -30,7 +32,7 @@ export interface LaunchEvents {
   readonly output: (stream: StreamName, bytes: Buffer) => void;
   /** It ended; output may still come. */
   readonly exit: (exit: ProcessExit) => void;
-  /** Both streams have ended. */
+  /** Both streams have ended; with a process that closes them, or is quick, before its exit is seen. */
   readonly closed: () => void;
   /** The launcher itself could not be started; nothing else follows. */
   readonly failed: (error: Error) => void;
@@ -49,35 +51,46 @@ export interface Launched {
 }
 
 /** Starts a launcher in a session of its own; null when there is no process, and then `failed` is called. */
-export function launch(what: Launch, on: LaunchEvents): Launched | null {
-  const child = trySpawn(what, on);
-  if (child === null) return null;
-  child.once("error", on.failed);
-  if (child.pid === undefined) return null;
+export function launch(what: Launch, pool: PipePool, on: LaunchEvents): Launched | null {
+  const stdio = tryOpen(pool, what.work.stdin, on);
+  if (stdio === null) return null;
+  const child = trySpawn(what, stdio, on);
+  child?.once("error", on.failed);
+  const streams = stdio.attach(child?.pid === undefined ? null : child);
+  if (child?.pid === undefined || streams === null) return null;
   const channel = child.stdio[3] as Duplex;
-  const { stdout, stderr, stdin } = child;
+  const { stdout, stderr } = streams;
   readWords(channel, on.word);
-  // The process may end without reading its input, and a launcher without waiting for its word.
-  for (const stream of [channel, stdin]) stream?.on("error", () => {});
-  stdin?.end(what.work.stdin ?? "");
-  stdout?.on("data", (bytes: Buffer) => on.output("stdout", bytes));
-  stderr?.on("data", (bytes: Buffer) => on.output("stderr", bytes));
+  // A launcher may end without waiting for its word.
+  for (const stream of [channel, stdout, stderr]) stream.on("error", () => {});
+  stdout.on("data", (bytes: Buffer) => on.output("stdout", bytes));
+  stderr.on("data", (bytes: Buffer) => on.output("stderr", bytes));
+  callOnceAll([stdout, stderr], on.closed);
   child.once("exit", (code, signal) => on.exit({ code, signal }));
-  child.once("close", on.closed);
   return {
     pid: child.pid,
     go: () => channel.write("go\n"),
     abandon: () => channel.end(),
     setPaused: (paused) => {
-      for (const stream of [stdout, stderr]) paused ? stream?.pause() : stream?.resume();
+      for (const stream of [stdout, stderr]) paused ? stream.pause() : stream.resume();
     },
     dropOutput: () => {
-      for (const stream of [stdout, stderr, channel]) stream?.destroy();
+      for (const stream of [stdout, stderr, channel]) stream.destroy();
     },
   };
 }
 
-function trySpawn(what: Launch, on: LaunchEvents): ChildProcess | null {
+function tryOpen(pool: PipePool, stdin: string | null, on: LaunchEvents): JobStdio | null {
+  try {
+    return openJobStdio(pool, stdin);
+  } catch (caught) {
+    // A full disk cannot take the input.
+    on.failed(caught as Error);
+    return null;
+  }
+}
+
+function trySpawn(what: Launch, stdio: JobStdio, on: LaunchEvents): ChildProcess | null {
   const { early, late } = splitEnv(what.env);
   const [file, ...args] = toLaunchArgv({
     shell: SHELL,
@@ -87,14 +100,23 @@ function trySpawn(what: Launch, on: LaunchEvents): ChildProcess | null {
     lateEnv: late,
     argv: what.work.argv,
   });
-  const stdin = what.work.stdin === null ? "ignore" : "pipe";
   try {
     // The worker may be unable to enter the work's folder: the second half of the launcher does, as the agent.
-    return spawn(file, args, { cwd: "/", env: early, detached: true, stdio: [stdin, "pipe", "pipe", "pipe"] });
+    return spawn(file, args, { cwd: "/", env: early, detached: true, stdio: [...stdio.forChild, "pipe"] });
   } catch (caught) {
     // Too long or malformed arguments are thrown, not emitted.
     on.failed(caught as Error);
     return null;
+  }
+}
+
+function callOnceAll(streams: readonly Readable[], done: () => void): void {
+  let open = streams.length;
+  for (const stream of streams) {
+    stream.once("close", () => {
+      open--;
+      if (open === 0) done();
+    });
   }
 }
 

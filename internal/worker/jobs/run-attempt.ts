@@ -11,6 +11,7 @@ import { type Launched, launch, type ProcessExit } from "./launch.ts";
 import type { LaunchWord } from "./launch-script.ts";
 import { type EndReason, toOutcome } from "./outcome.ts";
 import { createOutputCollector } from "./output-collector.ts";
+import type { PipePool } from "./pipe-pool.ts";
 import { type ProcessEntry, readProcess, readProcessTable } from "./process-table.ts";
 
 /** How long output is waited for once the process itself has ended: a background child may hold the streams open. */
@@ -26,6 +27,7 @@ export interface RunDeps {
   readonly identity: ProcessIdentity;
   readonly env: JobEnvBase;
   readonly ladder: readonly LadderStep[];
+  readonly pipes: PipePool;
 }
 
 /** An attempt whose processes may be alive. */
@@ -97,6 +99,7 @@ export function runAttempt(attempt: AttemptLog, work: StartWork, deps: RunDeps):
   };
   const onExit = (how: ProcessExit) => {
     exit = how;
+    if (drained) return settle();
     // What is left is at most what the pipes hold: read it in any case.
     launched?.setPaused(false);
     cancelDrain = deps.clock.timer(DRAIN_MS, () => {
@@ -133,10 +136,13 @@ export function runAttempt(attempt: AttemptLog, work: StartWork, deps: RunDeps):
   };
 
   const env = buildJobEnv(deps.env, work.env, record);
-  const launched: Launched | null = launch(
-    { marker, identity: deps.identity, work, env },
-    { word: onWord, output: output.push, exit: onExit, closed: onDrained, failed: onFailed },
-  );
+  const launched: Launched | null = launch({ marker, identity: deps.identity, work, env }, deps.pipes, {
+    word: onWord,
+    output: output.push,
+    exit: onExit,
+    closed: onDrained,
+    failed: onFailed,
+  });
   const root: ProcessEntry | null = launched === null ? null : readProcess(launched.pid);
 
   const end = (reason: EndReason) => {

@@ -1,4 +1,6 @@
+import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { AppError, hasCode, randomHex } from "../../../internal/base/index.ts";
 import {
@@ -6,17 +8,18 @@ import {
   type LaneSpec,
   type ObservedContainer,
   resourceNames,
-  toLabels,
   toResourceLabels,
 } from "../../../internal/lane/index.ts";
 import { createPodmanRuntime } from "../../../internal/podman/index.ts";
 import type { CreateContainer, LaneRuntime } from "../../../internal/supervisor/ports.ts";
 import { FakeRuntime } from "../../support/fake-runtime.ts";
 import { eventually } from "../../support/installation.ts";
-import { openTestEngine } from "../../support/test-engine.ts";
+import { laneOf, openTestEngine } from "../../support/test-engine.ts";
 
 /** Owner of new volumes: the stand-in for the worker. */
 const OWNER = { uid: 31417, gid: 31417 };
+
+const NO_PROFILE = { runtime: null, nofile: null, nproc: null };
 
 /** What the suite needs of an engine beyond the port. */
 interface Bench extends AsyncDisposable {
@@ -30,6 +33,8 @@ interface Bench extends AsyncDisposable {
   /** SIGKILL to the container's main process. */
   kill(id: string): Promise<void>;
   occupyPort(port: number): Promise<AsyncDisposable>;
+  /** A folder of the host, and how to take it away. */
+  makePath(): Promise<{ readonly path: string; remove(): Promise<void> }>;
   /** A path that cannot be mounted. */
   readonly missingPath: string;
   /** The same kind of engine, not answering. */
@@ -48,6 +53,10 @@ async function realBench(): Promise<Bench> {
     pause: (id) => runtime.pauseContainer(id, {}),
     kill: (id) => runtime.killContainer(id, { killSignal: "KILL" }),
     occupyPort: listenOn,
+    makePath: async () => {
+      const path = await mkdtemp(join(engine.dir, "gone-"));
+      return { path, remove: () => rm(path, { recursive: true }) };
+    },
     missingPath: `${engine.dir}/nonesuch`,
     deadRuntime: createPodmanRuntime({ address: `unix://${engine.dir}/nobody.sock` }),
     [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose](),
@@ -68,16 +77,15 @@ async function fakeBench(): Promise<Bench> {
     install,
     imageId,
     imageName: "localhost/lane-runtime:local",
-    lane: (name, change = (spec) => spec) => {
-      const create = fakeLane(install, name, imageId);
-      return { ...create, spec: change(create.spec) };
-    },
+    lane: (name, change) =>
+      laneOf({ install, lane: name, imageId, worker: "/worker", tree: "/tree", profile: NO_PROFILE }, change),
     pause: async (id) => runtime.pause(id),
     kill: async (id) => runtime.die(id, 137),
     occupyPort: async (port) => {
       runtime.occupyPort(port);
       return { [Symbol.asyncDispose]: async () => runtime.releasePort(port) };
     },
+    makePath: async () => ({ path: "/gone", remove: async () => runtime.removePath("/gone") }),
     missingPath,
     deadRuntime,
     [Symbol.asyncDispose]: async () => undefined,
@@ -88,59 +96,6 @@ async function listenOn(port: number): Promise<AsyncDisposable> {
   const server = createServer();
   await new Promise<void>((resolve, reject) => server.once("error", reject).listen(port, "127.0.0.1", resolve));
   return { [Symbol.asyncDispose]: () => new Promise<void>((resolve) => server.close(() => resolve())) };
-}
-
-function fakeLane(install: string, lane: string, imageId: string): CreateContainer {
-  const names = resourceNames(install, lane);
-  const parts = {
-    image: "0",
-    worker: "0",
-    mounts: "0",
-    env: "0",
-    network: "0",
-    limits: "0",
-    security: "0",
-    agents: "0",
-  };
-  return {
-    name: names.container,
-    labels: toLabels({ install, workspace: "w", lane, generation: 1, fingerprint: "f", parts }),
-    spec: {
-      schema: 1,
-      image: { id: imageId },
-      worker: {
-        entrypoint: ["/usr/local/bin/lane-worker"],
-        workdir: "/workspace",
-        init: true,
-        binaries: [{ target: "/usr/local/bin/lane-worker", hostPath: "/worker", sha256: "0".repeat(64) }],
-      },
-      mounts: [
-        { kind: "bind", source: "/tree", target: "/workspace", readOnly: false, relabel: false },
-        { kind: "volume", source: names.volume, target: "/lane/state", readOnly: false },
-      ],
-      env: { HOME: "/lane/state/home", INBOX_LANE_ID: lane },
-      network: { name: names.network, isolate: true, ports: [{ containerPort: 31417, hostIp: "127.0.0.1" }] },
-      limits: {
-        memoryBytes: 256 * 1024 * 1024,
-        cpus: 1.5,
-        pids: 128,
-        nofile: 4096,
-        nproc: 4096,
-        logBytes: 1024 * 1024,
-      },
-      security: {
-        workerUid: 31417,
-        workerGid: 31417,
-        agentUid: 0,
-        agentGid: 0,
-        capabilities: ["CHOWN", "KILL", "SETGID", "SETPCAP", "SETUID"],
-        noNewPrivileges: true,
-        userns: "host",
-        runtime: "runc",
-      },
-      agents: [],
-    },
-  };
 }
 
 /** The code that `promise` rejects with; fails the test when it does not. */
@@ -165,7 +120,7 @@ describe.each([
     bench = await open();
     runtime = bench.runtime;
   });
-  afterAll(() => bench[Symbol.asyncDispose]());
+  afterAll(() => bench?.[Symbol.asyncDispose]());
 
   /** Creates a container with its network and volume. */
   async function create(change?: (spec: LaneSpec) => LaneSpec) {
@@ -208,7 +163,8 @@ describe.each([
       oomKilled: false,
       restarts: 0,
     });
-    expect(seen.rawLabels).toEqual(wanted.labels);
+    // The image's own labels come on top.
+    expect(seen.rawLabels).toMatchObject(wanted.labels);
     expect(seen.labels).toMatchObject({ install: bench.install, generation: 1 });
     expect(seen.env).toMatchObject(wanted.spec.env);
     expect(seen.ports).toEqual([{ containerPort: 31417, hostIp: "127.0.0.1", hostPort: expect.any(Number) }]);
@@ -275,6 +231,14 @@ describe.each([
     expect((await inspect(id)).status).toBe("running");
   });
 
+  it("names a mount source that has gone since", async () => {
+    const source = await bench.makePath();
+    const bind = { kind: "bind", source: source.path, target: "/x", readOnly: true, relabel: false } as const;
+    const { id } = await create((spec) => ({ ...spec, mounts: [...spec.mounts, bind] }));
+    await source.remove();
+    expect(await codeOf(runtime.startContainer(id, {}))).toBe("engine.bad_mount");
+  });
+
   it("stops with an exit code; stopped or absent is fine", async () => {
     const { id } = await create();
     await runtime.stopContainer(id, { graceMs: 5000 });
@@ -312,7 +276,8 @@ describe.each([
     const { id, wanted } = await create();
     const rows = await runtime.listContainers({ install: bench.install });
     const row = rows.find((one) => one.id === id);
-    expect(row).toMatchObject({ name: wanted.name, status: "created", pid: 0, rawLabels: wanted.labels });
+    expect(row).toMatchObject({ name: wanted.name, status: "created", pid: 0 });
+    expect(row?.rawLabels).toMatchObject(wanted.labels);
     expect(row?.labels?.install).toBe(bench.install);
     expect(await runtime.listContainers({ install: "00000000" })).toEqual([]);
   });

@@ -1,0 +1,79 @@
+import { readdir } from "node:fs/promises";
+import { execa } from "execa";
+import { listMonitors } from "../../internal/host/index.ts";
+import { podman } from "./podman.ts";
+
+/** All that an installation holds in Podman and in the kernel: names, sorted. */
+export interface Holdings {
+  readonly containers: readonly string[];
+  readonly networks: readonly string[];
+  readonly volumes: readonly string[];
+  /** Containers' names of all monitor processes (conmon). */
+  readonly monitors: readonly string[];
+  /** Addresses in our networks that a network namespace has: one per running container. */
+  readonly addresses: number;
+  /** Forwards of host ports to addresses in our networks. */
+  readonly forwards: number;
+}
+
+/** Looks for everything that carries this install id, or lies in one of its networks. */
+export async function observeHoldings(install: string): Promise<Holdings> {
+  const label = ["--filter", `label=io.lanekeeper.install=${install}`];
+  const [containers, networks, volumes, monitors] = await Promise.all([
+    namesOf("ps", "-a", "--format", "{{.Names}}", ...label),
+    namesOf("network", "ls", "--format", "{{.Name}}", ...label),
+    namesOf("volume", "ls", "--format", "{{.Name}}", ...label),
+    listMonitors(`lane-${install}-`),
+  ]);
+  const prefixes = await prefixesOf(networks);
+  return {
+    containers,
+    networks,
+    volumes,
+    monitors: monitors.map((monitor) => monitor.containerName).sort(),
+    addresses: await countAddresses(prefixes),
+    forwards: await countForwards(prefixes),
+  };
+}
+
+/** What an installation holds that has just these lanes, all with a running container. */
+export function holdingsOf(containerNames: readonly string[]): Holdings {
+  const names = [...containerNames].sort();
+  return {
+    containers: names,
+    networks: names,
+    volumes: names.map((name) => `${name}-state`).sort(),
+    monitors: names,
+    addresses: names.length,
+    forwards: names.length,
+  };
+}
+
+async function namesOf(...args: readonly string[]): Promise<string[]> {
+  return (await podman(...args)).split("\n").filter(Boolean).sort();
+}
+
+/** `10.89.3.` for 10.89.3.0/24: lanes' networks are given as /24. */
+async function prefixesOf(networks: readonly string[]): Promise<string[]> {
+  if (networks.length === 0) return [];
+  const found = JSON.parse(await podman("network", "inspect", ...networks)) as { subnets: { subnet: string }[] }[];
+  return found.flatMap(({ subnets }) => subnets.map(({ subnet }) => subnet.replace(/\.0\/24$/, ".")));
+}
+
+/** Podman keeps the namespaces of its containers as files there, and forgets those that a killed service was making. */
+async function countAddresses(prefixes: readonly string[]): Promise<number> {
+  let count = 0;
+  for (const name of await readdir("/run/netns").catch(() => [])) {
+    const look = ["--net=/run/netns/" + name, "cat", "/proc/self/net/fib_trie"];
+    const { stdout } = await execa("nsenter", look, { reject: false });
+    const own = new Set([...stdout.matchAll(/\|-- (\S+)\n\s+\/32 host LOCAL/g)].map((match) => match[1] ?? ""));
+    count += [...own].filter((address) => prefixes.some((prefix) => address.startsWith(prefix))).length;
+  }
+  return count;
+}
+
+async function countForwards(prefixes: readonly string[]): Promise<number> {
+  const { stdout } = await execa("iptables", ["-t", "nat", "-S"], { reject: false });
+  const targets = stdout.split("\n").flatMap((line) => line.match(/--to-destination (\S+)/)?.[1] ?? []);
+  return targets.filter((target) => prefixes.some((prefix) => target.startsWith(prefix))).length;
+}
