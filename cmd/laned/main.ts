@@ -40,6 +40,9 @@ async function main(argv: readonly string[]): Promise<number> {
     process.stdout.write(`${JSON.stringify(report)}\n`);
     return report.ok ? 0 : 1;
   }
+  const logTo = destination({ fd: 2, sync: true });
+  // A log that cannot be written (a full disk) must not take the daemon or an answer with it.
+  logTo.on("error", () => undefined);
   const stop = new AbortController();
   for (const name of ["SIGINT", "SIGTERM"] as const) {
     process.on(name, () => (stop.signal.aborted ? process.exit(1) : stop.abort()));
@@ -56,7 +59,7 @@ async function main(argv: readonly string[]): Promise<number> {
     version,
     build,
     gitEnv: { PATH: env.PATH, HOME: env.HOME, XDG_CONFIG_HOME: env.XDG_CONFIG_HOME },
-    logTo: destination({ fd: 2, sync: true }),
+    logTo,
     stop,
   });
   return 0;

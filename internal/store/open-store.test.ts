@@ -226,7 +226,7 @@ describe("a full disk", () => {
       using again = openIn(mount);
       expect([found, again.jobs.list({ limit: 10_000 }).length]).toEqual([stored, stored]);
     } finally {
-      execFileSync("umount", [mount]);
+      execFileSync("umount", ["-l", mount]);
     }
   });
 
@@ -238,7 +238,7 @@ describe("a full disk", () => {
       writeFileSync(join(mount, "filler"), Buffer.alloc(44 * 1024));
       expect(codeOf(() => openIn(mount)).code).toBe("store.full");
     } finally {
-      execFileSync("umount", [mount]);
+      execFileSync("umount", ["-l", mount]);
     }
   });
 });

@@ -151,7 +151,6 @@ describe("command jobs on a real worker", () => {
   });
 });
 
-
 describe("idempotence", () => {
   it("starts an attempt once, however often it is asked", async () => {
     const link = await linkTo(worker, record);

@@ -46,7 +46,9 @@ export function createLibpod(address: string): Libpod {
     const answer = await pool.request({
       method,
       path: PREFIX + path,
-      ...(opts.body === undefined ? {} : { headers: { "content-type": "application/json" }, body: JSON.stringify(opts.body) }),
+      ...(opts.body === undefined
+        ? {}
+        : { headers: { "content-type": "application/json" }, body: JSON.stringify(opts.body) }),
       ...(opts.signal ? { signal: opts.signal } : {}),
     });
     const text = await answer.body.text();

@@ -91,7 +91,8 @@ async function installsBelow(folder: string): Promise<readonly string[]> {
   return ids;
 }
 
-async function sweepLabel(label: string): Promise<void> {
+/** Removes every container, network and volume that carries this label (`key=value`). */
+export async function sweepLabel(label: string): Promise<void> {
   const podman = async (...args: readonly string[]) =>
     (await execa("podman", args, { reject: false })).stdout.split("\n");
   const filter = ["--filter", `label=${label}`];

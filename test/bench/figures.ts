@@ -1,0 +1,81 @@
+import type { FleetResult } from "./fleet.ts";
+import type { IdleResult } from "./idle.ts";
+import { type Samples, type Summary, summarise, type VariantName } from "./measure.ts";
+
+/** Everything that was measured. */
+export interface Measured {
+  readonly samples: Samples;
+  readonly fleet: FleetResult | null;
+  readonly idle: IdleResult | null;
+  /** Of one lane's spec, ms. */
+  readonly fingerprintMs: readonly number[];
+}
+
+/** A number that is held to a target, with what it was made of. */
+export interface Figure {
+  readonly id: string;
+  readonly title: string;
+  /** What is divided by what; null where the value stands for itself. */
+  readonly of: readonly [Summary, Summary] | null;
+  readonly value: number;
+  readonly unit: "x" | "%" | "MB" | "";
+  readonly target: { readonly is: "at least" | "at most"; readonly bound: number };
+  readonly met: boolean;
+}
+
+type Target = Figure["target"];
+
+const RATIOS: readonly (readonly [string, string, VariantName, VariantName, Target])[] = [
+  ["1", "plain warm check / ours", "plain.warm", "our.warm", { is: "at least", bound: 40 }],
+  ["2", "plain cold start / ours", "plain.cold", "our.cold", { is: "at least", bound: 2.4 }],
+  ["3", "our cold start / trivial worker", "our.cold", "trivial.cold", { is: "at most", bound: 1.3 }],
+  ["4", "our cold start / bare libpod calls", "our.cold", "bare.cold", { is: "at most", bound: 1.15 }],
+  ["5", "podman exec true / link round trip", "podman.exec", "link.ping", { is: "at least", bound: 200 }],
+  ["6", "podman exec true / durable job true", "podman.exec", "job.true", { is: "at least", bound: 5 }],
+];
+
+/** Every figure that could be taken. */
+export function toFigures({ samples, fleet, idle }: Measured): readonly Figure[] {
+  const ratios = RATIOS.flatMap(([id, title, over, under, target]) =>
+    ratio({ id, title, target }, summarise(samples[over]), summarise(samples[under])),
+  );
+  return [...ratios, ...(fleet ? fleetFigures(fleet) : []), ...(idle ? idleFigures(idle) : [])];
+}
+
+function fleetFigures(fleet: FleetResult): readonly Figure[] {
+  const { lanes, concurrency, errors, sharedPorts } = fleet;
+  const head = { id: "7", title: `${lanes} lanes, ${concurrency} at once / one by one` };
+  const target: Target = { is: "at most", bound: 0.7 };
+  const none: Target = { is: "at most", bound: 0 };
+  return [
+    ...ratio({ ...head, target }, summarise(fleet.togetherMs), summarise(fleet.oneByOneMs)),
+    plain({ id: "7a", title: "lanes that did not come up", value: errors.length, unit: "", target: none }),
+    plain({ id: "7b", title: "ports shared", value: sharedPorts, unit: "", target: none }),
+  ];
+}
+
+function idleFigures({ lanes, lanedCpu, lanedRssMb }: IdleResult): readonly Figure[] {
+  const of = `laned idle with ${lanes} lanes:`;
+  return [
+    plain({ id: "8", title: `${of} CPU`, value: lanedCpu, unit: "%", target: { is: "at most", bound: 1 } }),
+    plain({ id: "8a", title: `${of} RSS`, value: lanedRssMb, unit: "MB", target: { is: "at most", bound: 120 } }),
+  ];
+}
+
+function ratio(
+  head: Pick<Figure, "id" | "title" | "target">,
+  over: Summary | null,
+  under: Summary | null,
+): readonly Figure[] {
+  if (!over || !under) return [];
+  const value = over.median / under.median;
+  return [{ ...head, of: [over, under], value, unit: "x", met: isMet(value, head.target) }];
+}
+
+function plain(figure: Omit<Figure, "of" | "met">): Figure {
+  return { ...figure, of: null, met: isMet(figure.value, figure.target) };
+}
+
+function isMet(value: number, { is, bound }: Target): boolean {
+  return is === "at least" ? value >= bound : value <= bound;
+}

@@ -1,0 +1,102 @@
+import { type Figure, type Measured, toFigures } from "./figures.ts";
+import { type Summary, summarise, type VariantName } from "./measure.ts";
+
+const TITLES: Readonly<Record<VariantName, string>> = {
+  "plain.warm": "plain warm check: exists + inspect + port by CLI, probe",
+  "our.warm": "our warm check: POST ensure, kept connection",
+  "our.warm.new": "our warm check: POST ensure, new connection",
+  "plain.cold": "plain cold start: seven CLI calls, probe every 100 ms",
+  "our.cold": "our cold start: POST start, container absent",
+  "bare.cold": "bare libpod: create + start + inspect + probe, same spec",
+  "trivial.cold": "bare libpod, same spec, trivial worker",
+  "podman.run": "podman run --rm true",
+  "podman.exec": "podman exec true",
+  "link.ping": "link round trip",
+  "job.true": "durable job true: POST to last event",
+  death: "kill -9 of a worker until /v1/events says so",
+};
+
+/** The whole report as text: what was measured, the figures with their targets, and what was missed. */
+export function renderReport(measured: Measured): string {
+  const figures = toFigures(measured);
+  const missed = figures.filter((figure) => !figure.met);
+  return [
+    "",
+    "Measured, ms: median (least - greatest), number",
+    ...renderTable(measuredRows(measured)),
+    "",
+    "Figures",
+    ...renderTable(figures.map(figureRow)),
+    "",
+    ...missed.map(({ id, title, value, unit, target }) => {
+      return `MISSED  ${id}  ${title}: ${number(value)}${unit}, wanted ${target.is} ${target.bound}${unit}`;
+    }),
+    `${figures.length - missed.length} of ${figures.length} targets met${missed.length > 0 ? `, ${missed.length} MISSED` : ""}`,
+    "",
+  ].join("\n");
+}
+
+function measuredRows({ samples, fleet, idle, fingerprintMs }: Measured): readonly (readonly string[])[] {
+  const rows = Object.entries(TITLES).flatMap(([name, title]) => timeRow(title, samples[name as VariantName]));
+  const more = [...timeRow("fingerprint of a lane spec", fingerprintMs)];
+  if (fleet) {
+    more.push(
+      ...timeRow(`${fleet.lanes} lanes, one by one`, fleet.oneByOneMs),
+      ...timeRow(`${fleet.lanes} lanes, ${fleet.concurrency} at once`, fleet.togetherMs),
+    );
+  }
+  const mb = (value: number) => `${number(value)} MB`;
+  const idleRows = idle
+    ? [
+        [
+          `laned, idle with ${idle.lanes} lanes for ${Math.round(idle.seconds)} s`,
+          load(idle.lanedCpu, idle.lanedRssMb),
+        ],
+        ...(idle.podmanCpu === null
+          ? []
+          : [["podman service beside it", load(idle.podmanCpu, idle.podmanRssMb ?? Number.NaN)]]),
+        [
+          "per lane: worker PSS, its RSS, conmon PSS",
+          [idle.workerPssMb, idle.workerRssMb, idle.conmonPssMb].map(mb).join(", "),
+        ],
+      ]
+    : [];
+  return [...rows, ...more, ...idleRows];
+}
+
+function timeRow(title: string, values: readonly number[] | undefined): readonly (readonly string[])[] {
+  const summary = summarise(values);
+  return summary ? [[title, renderSummary(summary), `n=${summary.n}`]] : [];
+}
+
+function renderSummary({ median, min, max }: Summary): string {
+  return `${number(median)} (${number(min)} - ${number(max)})`;
+}
+
+function load(cpu: number, rssMb: number): string {
+  return `CPU ${number(cpu)} % of a core, RSS ${number(rssMb)} MB`;
+}
+
+function figureRow({ id, title, of, value, unit, target, met }: Figure): readonly string[] {
+  const parts = of ? of.map(({ median }) => number(median)).join(" / ") : "";
+  const wanted = `${target.is} ${target.bound}${unit}`;
+  return [id, title, parts, `${number(value)}${unit}`, wanted, met ? "met" : "MISSED"];
+}
+
+/** Three significant digits. */
+function number(value: number): string {
+  if (!Number.isFinite(value)) return "?";
+  const digits = value === 0 ? 0 : Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value))));
+  return value.toFixed(Math.min(digits, 3));
+}
+
+function renderTable(rows: readonly (readonly string[])[]): readonly string[] {
+  const widths = rows.reduce<number[]>((all, row) => row.map((cell, i) => Math.max(all[i] ?? 0, cell.length)), []);
+  return rows.map(
+    (row) =>
+      `  ${row
+        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+        .join("  ")
+        .trimEnd()}`,
+  );
+}
