@@ -9,30 +9,30 @@ const spec: LaneSpec = {
   agents: [{ agent: "claude", version: "1", hostPath: "/a", target: "/opt/agents/claude" }],
 };
 
-/** Every leaf of the spec by path, with a value changed there: what "every field" means is read off the value itself. */
+type Path = readonly (string | number)[];
+
+/** Every leaf of a value by its path: what "every field" means is read off the value itself. */
+function leavesOf(value: unknown, path: Path = []): { readonly path: Path; readonly leaf: unknown }[] {
+  if (typeof value !== "object" || value === null) return [{ path, leaf: value }];
+  const key = (name: string) => (Array.isArray(value) ? Number(name) : name);
+  return Object.entries(value).flatMap(([name, member]) => leavesOf(member, [...path, key(name)]));
+}
+
+function changed(leaf: unknown): unknown {
+  if (typeof leaf === "number") return leaf + 1;
+  if (typeof leaf === "boolean") return !leaf;
+  return leaf === null ? 1 : `${String(leaf)}X`;
+}
+
+/** The spec once per leaf, with just that one changed. */
 function mutations(): { readonly path: string; readonly mutated: LaneSpec }[] {
-  const out: { path: string; mutated: LaneSpec }[] = [];
-  const walk = (value: unknown, path: readonly (string | number)[]): void => {
-    if (typeof value === "object" && value !== null) {
-      for (const [key, member] of Object.entries(value))
-        walk(member, [...path, Array.isArray(value) ? Number(key) : key]);
-      return;
-    }
-    const mutated = structuredClone(spec) as unknown as Record<string | number, unknown>;
-    const parent = path.slice(0, -1).reduce((at, key) => at[key] as Record<string | number, unknown>, mutated);
-    const leaf = path.at(-1) as string | number;
-    parent[leaf] =
-      typeof value === "number"
-        ? value + 1
-        : typeof value === "boolean"
-          ? !value
-          : value === null
-            ? 1
-            : `${String(value)}X`;
-    out.push({ path: path.join("."), mutated: mutated as unknown as LaneSpec });
-  };
-  walk(spec, []);
-  return out;
+  return leavesOf(spec).map(({ path, leaf }) => {
+    const mutated = structuredClone(spec);
+    let at = mutated as unknown as Record<string | number, unknown>;
+    for (const key of path.slice(0, -1)) at = at[key] as Record<string | number, unknown>;
+    at[path.at(-1) as string | number] = changed(leaf);
+    return { path: path.join("."), mutated };
+  });
 }
 
 describe("fingerprint", () => {

@@ -6,6 +6,13 @@ import type { CallOptions, LaneLink, WorkerTarget } from "./ports.ts";
 /** A worker that does not answer is looked after this often; usual starts are over by then. */
 const CHECK_ALIVE_MS = 300;
 
+/** What {@link proveWorker} waits with. */
+export interface ProofOptions extends CallOptions {
+  readonly withinMs: number;
+  /** Throws when the worker cannot come any more; asked now and then while it does not answer. */
+  readonly checkAlive?: ((signal: AbortSignal) => Promise<void>) | undefined;
+}
+
 /**
  * Waits until the worker behind `target` proves itself, then opens the link. Probes every few milliseconds at first,
  * as a worker that starts is ready within tens of them, then backs off.
@@ -14,39 +21,27 @@ const CHECK_ALIVE_MS = 300;
 export async function proveWorker<L extends LaneLink>(
   shop: Workshop<L>,
   target: WorkerTarget,
-  opts: CallOptions & {
-    readonly withinMs: number;
-    /** Throws when the worker cannot come any more; asked now and then while it does not answer. */
-    readonly checkAlive?: ((signal: AbortSignal) => Promise<void>) | undefined;
-  },
+  opts: ProofOptions,
 ): Promise<L> {
+  const seen: { last: string; impostor: string | null } = { last: "nothing answered", impostor: null };
+  const makeError = () => proofError(target, opts.withinMs, seen.last, seen.impostor);
+  const { first, longest } = shop.limits.probeEveryMs;
   let checkedMs = shop.clock.monotonicMs();
-  let last = "nothing answered";
-  let impostor: string | null = null;
-  return withDeadline(
-    { ms: opts.withinMs, signal: opts.signal, makeError: () => proofError(target, opts.withinMs, last, impostor) },
-    async (signal) => {
-      for (
-        let pauseMs = shop.limits.probeEveryMs.first;
-        ;
-        pauseMs = Math.min(pauseMs * 1.15, shop.limits.probeEveryMs.longest)
-      ) {
-        const probe = await shop.links.probe(target, { signal });
-        throwIfAborted(signal);
-        if (probe.kind === "proven") {
-          const link = await tryOpen(shop, target, signal);
-          if (link) return link;
-        }
-        impostor = probe.kind === "impostor" ? probe.reason : null;
-        last = probe.kind === "no_answer" ? probe.error.message : probe.kind;
-        if (opts.checkAlive && shop.clock.monotonicMs() - checkedMs > CHECK_ALIVE_MS) {
-          await opts.checkAlive(signal);
-          checkedMs = shop.clock.monotonicMs();
-        }
-        await shop.clock.sleep(pauseMs, { signal });
+  return withDeadline({ ms: opts.withinMs, signal: opts.signal, makeError }, async (signal) => {
+    for (let pauseMs = first; ; pauseMs = Math.min(pauseMs * 1.15, longest)) {
+      const probe = await shop.links.probe(target, { signal });
+      throwIfAborted(signal);
+      const link = probe.kind === "proven" ? await tryOpen(shop, target, signal) : null;
+      if (link) return link;
+      seen.impostor = probe.kind === "impostor" ? probe.reason : null;
+      seen.last = probe.kind === "no_answer" ? probe.error.message : probe.kind;
+      if (shop.clock.monotonicMs() - checkedMs > CHECK_ALIVE_MS) {
+        await opts.checkAlive?.(signal);
+        checkedMs = shop.clock.monotonicMs();
       }
-    },
-  );
+      await shop.clock.sleep(pauseMs, { signal });
+    }
+  });
 }
 
 /** A link that breaks while it is being opened is only another try. */

@@ -33,14 +33,39 @@ export interface Scene extends AsyncDisposable {
 
 /** Builds the scene. Disposing removes every trace of it; so does a failure on the way. */
 export async function openScene(opts: { readonly signal: AbortSignal }): Promise<Scene> {
-  await using stack = new AsyncDisposableStack();
+  const undo: (() => PromiseLike<void>)[] = [];
+  const close = async () => {
+    for (const step of undo.splice(0).reverse()) await step();
+  };
+  try {
+    return { ...(await build(undo, opts)), [Symbol.asyncDispose]: close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Leaves on `undo` how to take away what it has made so far. */
+async function build(
+  undo: (() => PromiseLike<void>)[],
+  opts: { readonly signal: AbortSignal },
+): Promise<Omit<Scene, typeof Symbol.asyncDispose>> {
+  const use = <T extends AsyncDisposable>(made: T): T => {
+    undo.push(() => made[Symbol.asyncDispose]());
+    return made;
+  };
   const run = randomBytes(4).toString("hex");
-  stack.defer(() => sweepLabel(`${BENCH_LABEL}=${run}`));
-  const home = stack.use(await newInstallation());
+  const home = use(await newInstallation());
   const socket = (name: string) => join(home.env.XDG_RUNTIME_DIR as string, "lanekeeper", name);
+  undo.push(async () => {
+    await home.lane(["down"]);
+    // A service of the daemon's own would outlive it by a minute.
+    await stopOwnService(socket("podman.sock"));
+  });
+  undo.push(() => sweepLabel(`${BENCH_LABEL}=${run}`));
   await home.up();
-  const api = stack.use(createDaemonApi(socket("api.sock"), { keepAlive: true }));
-  const apiOnce = stack.use(createDaemonApi(socket("api.sock"), { keepAlive: false }));
+  const api = use(createDaemonApi(socket("api.sock"), { keepAlive: true }));
+  const apiOnce = use(createDaemonApi(socket("api.sock"), { keepAlive: false }));
   await api.addWorkspace(await home.repository(), opts);
   const addReady = async (name: string) => api.bringUp((await api.addLane(name, opts)).id, "ensure", opts);
   const lanes = { warm: await addReady("warm"), cold: await addReady("cold"), mortal: await addReady("mortal") };
@@ -48,11 +73,9 @@ export async function openScene(opts: { readonly signal: AbortSignal }): Promise
   const { address } = status.engine;
   const imageId = status.image?.id;
   if (!address || !imageId) throw new Error(`no engine or no image: ${JSON.stringify(status)}`);
-  // A service of the daemon's own would outlive it by a minute.
-  if (status.engine.own) stack.defer(() => stopOwnService(socket("podman.sock")));
   const profile = readProfile(join(home.stateDir, "engine.json"))?.profile;
   const cli = createPodmanCli(profile ?? { runtime: null, nofile: null, nproc: null });
-  const scene = {
+  return {
     prefix: `lkb-${run}`,
     labels: { [BENCH_LABEL]: run },
     home,
@@ -60,13 +83,11 @@ export async function openScene(opts: { readonly signal: AbortSignal }): Promise
     apiOnce,
     status,
     cli,
-    libpod: stack.use(createLibpod(address)),
+    libpod: use(createLibpod(address)),
     imageId,
     lanes,
     credentials: await makeCredentials(join(home.dir, "credentials")),
   };
-  const undo = stack.move();
-  return { ...scene, [Symbol.asyncDispose]: () => undo.disposeAsync() };
 }
 
 async function makeCredentials(folder: string): Promise<string> {

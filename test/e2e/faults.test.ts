@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { ApiLane } from "../../internal/protocol/api.ts";
 import { eventually, type Installation, newInstallation } from "../support/installation.ts";
-import { holdingsOf, observeHoldings } from "../support/leftovers.ts";
+import { expectOnly } from "../support/leftovers.ts";
 import { podman } from "../support/podman.ts";
 import { type LaneProcesses, lives, newWard, type Ward } from "../support/ward.ts";
 
@@ -23,19 +23,10 @@ describe("a lane that is hurt", () => {
   afterAll(() => home[Symbol.asyncDispose]());
   afterEach(async () => {
     for (const lane of await home.json<ApiLane[]>(["ls"])) await home.lane(["rm", lane.name, "--yes", "--force"]);
-    await expectOnly([]);
+    await expectOnly(home, []);
   });
 
   const newLane = () => newWard(home, `hurt-${++count}`);
-
-  /** After the janitor there is what these lanes need, and nothing more. */
-  async function expectOnly(lanes: readonly ApiLane[]): Promise<void> {
-    const wanted = holdingsOf(lanes.map((lane) => lane.containerName));
-    const install = await home.installId();
-    await eventually(async () => JSON.stringify(await observeHoldings(install)) === JSON.stringify(wanted), {
-      what: "nothing left over",
-    }).catch(async () => expect(await observeHoldings(install)).toEqual(wanted));
-  }
 
   /** Made anew, the job that ran is failed(interrupted) and was started once, and nothing of before is left. */
   async function expectMadeAnew(ward: Ward, was: LaneProcesses, job: string): Promise<ApiLane> {
@@ -47,15 +38,16 @@ describe("a lane that is hurt", () => {
     expect([was.main, was.worker, was.monitor].filter(lives)).toEqual([]);
     expect((await home.lane(["run", ward.name, "--", "cat", "ledger.txt"])).stdout).toBe("start\n");
     expect(await ward.now()).toMatchObject({ state: "ready", generation: lane.generation, container: lane.container });
-    await expectOnly([lane]);
+    await expectOnly(home, [lane]);
     return lane;
   }
 
-  const deaths: [string, string, (name: string, was: LaneProcesses) => unknown][] = [
-    ["its worker is killed", "worker_died", (_, was) => process.kill(was.worker.pid, "SIGKILL")],
-    ["its container's first process is killed", "worker_died", (_, was) => process.kill(was.main.pid, "SIGKILL")],
-    ["podman kills it", "worker_died", (name) => podman("kill", name)],
-    ["podman removes it", "container_gone", (name) => podman("rm", "-f", "-t", "0", name)],
+  const deaths: [string, RegExp, (name: string, was: LaneProcesses) => unknown][] = [
+    ["its worker is killed", /^worker_died$/, (_, was) => process.kill(was.worker.pid, "SIGKILL")],
+    ["its container's first process is killed", /^worker_died$/, (_, was) => process.kill(was.main.pid, "SIGKILL")],
+    ["podman kills it", /^worker_died$/, (name) => podman("kill", name)],
+    // Podman kills it first: which of the two is seen is a matter of luck.
+    ["podman removes it", /^(worker_died|container_gone)$/, (name) => podman("rm", "-f", "-t", "0", name)],
   ];
   it.each(deaths)("is made anew when %s; its job is interrupted, once", async (_, cause, hurt) => {
     const ward = await newLane();
@@ -64,7 +56,7 @@ describe("a lane that is hurt", () => {
     await hurt(ward.born.containerName, was);
     const lane = await expectMadeAnew(ward, was, job.id);
     expect(lane.generation).toBe(2);
-    expect(await ward.causes()).toContain(cause);
+    expect(await ward.causes()).toContainEqual(expect.stringMatching(cause));
   });
 
   it("comes back by itself when it was paused from outside, with the same container and its job", async () => {
@@ -76,7 +68,7 @@ describe("a lane that is hurt", () => {
     expect(lane).toMatchObject({ container: ward.born.container, generation: 1 });
     expect((await ward.ended(job.id)).job).toMatchObject({ state: "succeeded", attempt: 1 });
     expect(await ward.ledger()).toEqual(["start", "end"]);
-    await expectOnly([lane]);
+    await expectOnly(home, [lane]);
   });
 
   it("is unready within 15 s while its worker hangs, and ready without a restart when it goes on", async () => {
@@ -90,7 +82,7 @@ describe("a lane that is hurt", () => {
     const lane = await ward.readyAs(1);
     expect(lane).toMatchObject({ container: ward.born.container, generation: 1 });
     expect((await ward.ended(job.id)).job).toMatchObject({ state: "succeeded", attempt: 1 });
-    await expectOnly([lane]);
+    await expectOnly(home, [lane]);
   });
 
   it("is made anew when its worker hangs for good", async () => {

@@ -113,11 +113,7 @@ describe("the first lane", () => {
   it("keeps the worker out of the agent's reach: no secret, no signal (T7)", async () => {
     expect((await run("cat", "/run/lane/secret")).code).not.toBe(0);
     const worker = (
-      await run(
-        "sh",
-        "-c",
-        "for p in /proc/[0-9]*; do grep -q lane-worker $p/cmdline 2>/dev/null && echo ${p#/proc/}; done",
-      )
+      await run("sh", "-c", "for p in /proc/[0-9]*; do grep -q lane-worker $p/cmdline 2>/dev/null && basename $p; done")
     ).stdout;
     const pid = worker.split("\n").find((line) => Number(line) > 1);
     expect(pid, worker).toBeDefined();

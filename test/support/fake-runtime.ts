@@ -265,6 +265,7 @@ export class FakeRuntime implements LaneRuntime {
 
   async watchEvents(watch: Watch): Promise<void> {
     await this.#enter("watchEvents", watch.install, watch);
+    if (this.#down !== null) throw unavailable(this.#down);
     watch.onOpen();
     await new Promise<void>((resolve, reject) => {
       const subscriber: Subscriber = { watch, fail: (error) => end(() => reject(error)) };

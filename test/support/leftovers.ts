@@ -1,6 +1,9 @@
 import { readdir } from "node:fs/promises";
 import { execa } from "execa";
+import { expect } from "vitest";
 import { listMonitors } from "../../internal/host/index.ts";
+import type { ApiLane } from "../../internal/protocol/api.ts";
+import { eventually, type Installation } from "./installation.ts";
 import { podman } from "./podman.ts";
 
 /** All that an installation holds in Podman and in the kernel: names, sorted. */
@@ -47,6 +50,27 @@ export function holdingsOf(containerNames: readonly string[]): Holdings {
     addresses: names.length,
     forwards: names.length,
   };
+}
+
+/**
+ * After the janitor there is what these lanes need, all running, and nothing more. Podman still takes down what belonged
+ * to a container when its death is known already.
+ */
+export async function expectOnly(home: Installation, lanes: readonly Pick<ApiLane, "containerName">[]): Promise<void> {
+  const wanted = holdingsOf(lanes.map((lane) => lane.containerName));
+  const install = await home.installId();
+  let seen: Holdings | null = null;
+  try {
+    await eventually(
+      async () => {
+        seen = await observeHoldings(install);
+        return JSON.stringify(seen) === JSON.stringify(wanted);
+      },
+      { what: "nothing left over", withinMs: 15_000 },
+    );
+  } catch {
+    expect(seen).toEqual(wanted);
+  }
 }
 
 async function namesOf(...args: readonly string[]): Promise<string[]> {

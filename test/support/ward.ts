@@ -74,7 +74,9 @@ export function wardOf(home: Installation, born: ApiLane): Ward {
         { what: `lane ${name}: ${what}`, withinMs },
       );
     } catch (error) {
-      const lines = (await history()).map((e) => `${e.event} ${e.from}->${e.to} ${e.cause?.code ?? ""} ${e.cause?.message ?? ""}`);
+      const lines = (await history()).map(
+        (e) => `${e.event} ${e.from}->${e.to} ${e.cause?.code ?? ""} ${e.cause?.message ?? ""}`,
+      );
       throw new Error(`${String(error)}; it is ${JSON.stringify(last)}\n${lines.join("\n")}`, { cause: error });
     }
   };
@@ -96,7 +98,10 @@ export function wardOf(home: Installation, born: ApiLane): Ward {
     async startJob({ seconds = 600 } = {}) {
       const script = `echo start >> ledger.txt; sleep ${seconds}; echo end >> ledger.txt`;
       const made = await home.json<ApiJob>(["run", name, "--detach", "--", "sh", "-c", script]);
-      await eventually(async () => (await ledger()).length > 0, { what: `the start of job ${made.id}`, withinMs: PATIENCE_MS });
+      await eventually(async () => (await ledger()).length > 0, {
+        what: `the start of job ${made.id}`,
+        withinMs: PATIENCE_MS,
+      });
       return made;
     },
     async ended(id) {
