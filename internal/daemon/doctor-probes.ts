@@ -39,7 +39,11 @@ export async function observePodman(
             tries: stored.tries.map((t) => ({ name: nameOf(t.profile), error: t.error })),
           }
         : null,
-      image: { reference: imageReference, id: image?.id ?? null, nodeVersion: null },
+      image: {
+        reference: imageReference,
+        id: image?.id ?? null,
+        nodeVersion: image?.labels["io.lanekeeper.node"]?.replace(/^v/, "") ?? null,
+      },
       storage: facts.storage ? await observeFolder(facts.storage) : null,
     };
   } finally {

@@ -11,11 +11,13 @@ export interface Check {
   readonly detail: string;
   /** What to do, one line; `null` when all is well. */
   readonly fix: string | null;
+  /** Everything behind the line, for `--json`. */
+  readonly notes?: readonly string[];
 }
 
 /** Makes a check that passed. */
-export function ok(id: string, title: string, detail: string): Check {
-  return { id, title, level: "ok", detail, fix: null };
+export function ok(id: string, title: string, detail: string, notes?: readonly string[]): Check {
+  return { id, title, level: "ok", detail, fix: null, ...(notes && notes.length > 0 ? { notes } : {}) };
 }
 
 /** Makes a check worth a look. */

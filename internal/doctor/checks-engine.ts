@@ -47,8 +47,8 @@ function checkProfile(profile: DoctorProfile): Check {
     `runtime ${profile.runtime}`,
     ulimits.length > 0 ? `ulimits ${ulimits.join(" ")}` : "default ulimits",
   ];
-  const tries = failed.length > 0 ? `; did not work: ${failed.join("; ")}` : "";
-  return ok(id, title, `${settings.join(", ")}${tries}`);
+  const tries = failed.length > 0 ? ` (${failed.length} other ways did not work: --json names them)` : "";
+  return ok(id, title, `${settings.join(", ")}${tries}`, failed);
 }
 
 function checkLimits(

@@ -48,12 +48,19 @@ const infoSchema = z.object({
 const createdSchema = z.object({ Id: z.string() });
 const runtimeSchema = z.object({ OCIRuntime: z.string() });
 const removedSchema = z.array(z.object({ Err: z.unknown().optional() }));
-const imageSchema = z.object({ Id: z.string() });
+const imageSchema = z.object({ Id: z.string(), Labels: z.record(z.string(), z.string()).nullish() });
 const labelled = { labels: z.record(z.string(), z.string()).nullish() };
 const networksSchema = z.array(z.object({ name: z.string(), ...labelled }));
 const volumesSchema = z
   .array(z.object({ Name: z.string(), Labels: z.record(z.string(), z.string()).nullish() }))
   .nullable();
+
+/** An image on this machine. */
+export interface FoundImage {
+  /** 64 hex digits. */
+  readonly id: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
 
 /** A container engine behind the libpod API. Matches the ports of its consumers structurally. */
 export type PodmanRuntime = ReturnType<typeof createPodmanRuntime>;
@@ -294,16 +301,17 @@ export function createPodmanRuntime(settings: { readonly address: string }) {
       }));
     },
 
-    async findImage(reference: string, opts: CallOptions): Promise<{ readonly id: string } | null> {
+    /** The image's id and labels, or `null` when it is not there. */
+    async findImage(reference: string, opts: CallOptions): Promise<FoundImage | null> {
       const answer = await query(
         `image ${reference}`,
         `/images/${encodeURIComponent(reference)}/json`,
         opts,
         [200, 404],
       );
-      return answer.status === 404
-        ? null
-        : { id: parseJson(imageSchema, answer.text, "image").Id.replace(/^sha256:/, "") };
+      if (answer.status === 404) return null;
+      const image = parseJson(imageSchema, answer.text, "image");
+      return { id: image.Id.replace(/^sha256:/, ""), labels: image.Labels ?? {} };
     },
 
     async watchEvents(opts: {

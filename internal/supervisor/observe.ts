@@ -18,7 +18,7 @@ import {
 } from "../reconcile/index.ts";
 import type { Workshop } from "./deps.ts";
 import type { LaneCell, PidRecord } from "./lane-cell.ts";
-import type { CallOptions, EngineConnection, HostView, LaneLink } from "./ports.ts";
+import type { CallOptions, EngineConnection, GenerationRecord, HostView, LaneLink } from "./ports.ts";
 
 /** Looks an image up; many lanes share one look. */
 export type ImageFinder = (reference: string) => Promise<{ readonly id: string } | null>;
@@ -119,11 +119,7 @@ function judge<L extends LaneLink>(
   const labels = inspect.labels;
   const mine = inspect.rawLabels[INSTALL_LABEL] === shop.install.install;
   const record = labels ? shop.store.findGeneration(lane.id, labels.generation) : null;
-  const ours =
-    mine &&
-    labels?.lane === lane.id &&
-    labels.generation === lane.generation &&
-    record?.fingerprint === labels.fingerprint;
+  const ours = mine && labels?.lane === lane.id && labels.generation === lane.generation;
   const main = followPid(shop.host, cell.main, inspect.id, inspect.pid);
   const monitor = followPid(shop.host, cell.monitor, inspect.id, inspect.conmonPid);
   cell.main = main.record;
@@ -134,9 +130,20 @@ function judge<L extends LaneLink>(
     owner: ours ? "ours" : mine ? "stale" : "foreign",
     liveness: judgeLiveness(inspect, main.facts, monitor.facts),
     specDrift: ours && record && wanted.spec.kind === "ok" ? diffSpecs(record.spec, wanted.spec.spec) : [],
-    handDrift: ours && record ? checkActual(record.spec, inspect) : [],
+    handDrift: ours ? handDriftOf(record, inspect) : [],
     endpoint: port && port.hostPort > 0 ? `http://127.0.0.1:${port.hostPort}` : null,
   };
+}
+
+/**
+ * What a hand has changed. A container without a record that can be read (another version wrote it), or with another
+ * fingerprint than the record's, has drifted too: it is replaced when idle, never from under a running job.
+ */
+function handDriftOf(record: GenerationRecord | null, inspect: ObservedContainer): DriftField[] {
+  if (!record) return [{ part: "worker", field: "record", was: null, is: "this version's" }];
+  const label = inspect.labels?.fingerprint ?? null;
+  const relabelled: DriftField = { part: "image", field: "fingerprint", was: record.fingerprint, is: label };
+  return [...(label === record.fingerprint ? [] : [relabelled]), ...checkActual(record.spec, inspect)];
 }
 
 /**

@@ -65,6 +65,7 @@ export async function openBareLane(
   return {
     name,
     boot,
+    ...({ body } as object),
     start: async ({ signal }) => {
       let lane: InspectedLane | undefined;
       const ms = await timed(async () => {
