@@ -1,6 +1,7 @@
 import { hasCode } from "../base/index.ts";
 import { checkActual, diffSpecs, fingerprintOf } from "../fingerprint/index.ts";
 import {
+  type DriftField,
   INSTALL_LABEL,
   type Lane,
   type ObservedContainer,
