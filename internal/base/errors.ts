@@ -55,6 +55,8 @@ export type ErrorCode =
   | "worker.protocol"
   | "worker.probe_timeout"
   | "worker.refused"
+  | "credentials.refused"
+  | "credentials.failed"
   | "git.failed"
   | "git.missing"
   | "git.conflict"

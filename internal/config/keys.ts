@@ -1,5 +1,16 @@
 import type { z } from "zod";
-import { allowedMounts, duration, engineAddress, integer, oneOf, orNone, positive, size, text } from "./values.ts";
+import {
+  absolutePath,
+  allowedMounts,
+  duration,
+  engineAddress,
+  integer,
+  oneOf,
+  orNone,
+  positive,
+  size,
+  text,
+} from "./values.ts";
 
 /** The largest wait a timer of Node can hold. */
 const TIMER_MAX = 2 ** 31 - 1;
@@ -66,6 +77,11 @@ export const KEYS = {
     schema: allowedMounts,
     fallback: () => [],
     fileOnly: true,
+  }),
+  "credentials.folder": key({
+    help: "host folder whose files every lane gets below its agent's home",
+    schema: orNone(absolutePath),
+    fallback: () => null,
   }),
   "log.level": key({
     help: "what laned logs",

@@ -14,6 +14,8 @@ export interface Settings {
   readonly limits: { readonly memoryBytes: number | null; readonly cpus: number | null; readonly pids: number | null };
   readonly lanes: { readonly concurrency: number };
   readonly mounts: { readonly allow: readonly AllowedMount[] };
+  /** Host folder of credential files for every lane. */
+  readonly credentials: { readonly folder: string | null };
   readonly log: { readonly level: SettingValues["log.level"] };
   readonly timeouts: {
     readonly startupMs: number;
@@ -49,6 +51,7 @@ export function toSettings(values: SettingValues): Settings {
     limits: { memoryBytes: values["limits.memory"], cpus: values["limits.cpus"], pids: values["limits.pids"] },
     lanes: { concurrency: values["lanes.concurrency"] },
     mounts: { allow: values["mounts.allow"] },
+    credentials: { folder: values["credentials.folder"] },
     log: { level: values["log.level"] },
     timeouts: {
       startupMs: values["timeouts.startup"],

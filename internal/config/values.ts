@@ -82,7 +82,8 @@ export interface AllowedMount {
   readonly readOnly: boolean;
 }
 
-const absolute = z
+/** An absolute path on the host. */
+export const absolutePath = z
   .string({ error: "expected an absolute path" })
   .regex(/^\//, "expected an absolute path")
   .refine((path) => !path.includes("\0") && !path.split("/").includes(".."), 'must not contain ".."');
@@ -91,8 +92,8 @@ const absolute = z
 export const allowedMounts = z.array(
   z.union(
     [
-      absolute.transform((path): AllowedMount => ({ path, readOnly: true })),
-      z.strictObject({ path: absolute, readOnly: z.boolean().default(true) }),
+      absolutePath.transform((path): AllowedMount => ({ path, readOnly: true })),
+      z.strictObject({ path: absolutePath, readOnly: z.boolean().default(true) }),
     ],
     { error: 'expected an absolute path without "..", or {path, readOnly}' },
   ),

@@ -73,6 +73,8 @@ const OUTCOMES: Readonly<Record<ErrorCode, Outcome>> = {
   "worker.protocol": { status: 502, exit: EXIT.failed },
   "worker.probe_timeout": { status: 504, exit: EXIT.failed },
   "worker.refused": { status: 502, exit: EXIT.failed },
+  "credentials.refused": { status: 422, exit: EXIT.usage },
+  "credentials.failed": { status: 502, exit: EXIT.failed },
   "git.failed": { status: 500, exit: EXIT.failed },
   "git.missing": { status: 500, exit: EXIT.failed },
   "git.conflict": { status: 409, exit: EXIT.conflict },

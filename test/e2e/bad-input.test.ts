@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ApiLane, ApiStatus } from "../../internal/protocol/api.ts";
-import { type CliResult, eventually, type Installation, newInstallation } from "../support/installation.ts";
+import { type CliResult, eventually, type Installation, newInstallation, sweepInstall } from "../support/installation.ts";
 
 /** Every refusal names a next step, on stderr, and says nothing on stdout. */
 function expectRefusal(result: CliResult, code: number, text: string | RegExp): void {
@@ -218,6 +218,8 @@ describe("a machine that is not well", () => {
       expect(existsSync(filler)).toBe(true);
     } finally {
       await home.lane(["down"]);
+      // With the folder goes the install id, by which everything else is found.
+      await sweepInstall(await home.installId());
       await execa("umount", ["-l", join(home.dir, "s")], { reject: false });
     }
   });
