@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import { systemClock } from "../../internal/base/index.ts";
-import { createLog, runWarmUp, startWorker, type WorkerLog } from "../../internal/worker/index.ts";
+import { createLog, runPlacer, runWarmUp, startWorker, type WorkerLog } from "../../internal/worker/index.ts";
 
 /**
  * The server inside every lane's container. Bundled to one CommonJS file; the loader beside it evaluates the file and
@@ -17,8 +17,12 @@ const OPTIONS = {
   ladder: { type: "string" },
 } as const;
 
+/** How the worker calls itself, as the agent, to place credentials. */
+const PLACER = "place-credentials";
+
 /** Runs until SIGTERM or SIGINT; exits 0 then, 1 when it cannot start or breaks, 2 on wrong flags. */
 export async function main(argv: readonly string[] = process.argv.slice(2)): Promise<void> {
+  if (argv[0] === PLACER) return runPlacer(process.stdin, process.stdout);
   const log = createLog((line) => process.stderr.write(line));
   // Whoever reads the log may die; that must not end the lane.
   process.stderr.on("error", () => {});
@@ -37,6 +41,7 @@ export async function main(argv: readonly string[] = process.argv.slice(2)): Pro
       port: Number(flags.port),
       relayPort: Number(flags["relay-port"]),
       setpriv: flags.setpriv,
+      placer: [process.execPath, process.argv[1] ?? "", PLACER],
       worker: whoAmI(),
       env: process.env,
       clock: systemClock,

@@ -55,11 +55,17 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
  * makes, so that "timed out" can be told from "cancelled".
  */
 export async function withDeadline<T>(
-  opts: { readonly ms: number; readonly signal?: AbortSignal | undefined; readonly makeError: () => Error },
+  opts: {
+    readonly ms: number;
+    readonly signal?: AbortSignal | undefined;
+    readonly makeError: () => Error;
+    /** Whose time the deadline goes by; default is the machine's, and then the wait keeps the process alive. */
+    readonly clock?: Pick<Clock, "timer"> | undefined;
+  },
   fn: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const deadline = new AbortController();
-  const timer = setTimeout(() => deadline.abort(opts.makeError()), opts.ms);
+  const cancelTimer = (opts.clock?.timer ?? plainTimer)(opts.ms, () => deadline.abort(opts.makeError()));
   const signal = opts.signal ? AbortSignal.any([opts.signal, deadline.signal]) : deadline.signal;
   try {
     throwIfAborted(opts.signal);
@@ -69,6 +75,11 @@ export async function withDeadline<T>(
     if (opts.signal?.aborted) throw abortReason(opts.signal);
     throw error;
   } finally {
-    clearTimeout(timer);
+    cancelTimer();
   }
+}
+
+function plainTimer(ms: number, fn: () => void): () => void {
+  const timer = setTimeout(fn, ms);
+  return () => clearTimeout(timer);
 }

@@ -28,6 +28,7 @@ describe("loadConfig", () => {
       limits: { memoryBytes: null, cpus: null, pids: 4096 },
       lanes: { concurrency: 4 },
       mounts: { allow: [] },
+      credentials: { folder: null },
       log: { level: "info" },
       timeouts: {
         startupMs: 120_000,
@@ -93,6 +94,13 @@ log: {level: debug}
     expect([settings.backoff.baseMs, settings.backoff.maxMs, settings.log.level]).toEqual([10, 120_000, "debug"]);
   });
 
+  it("takes a folder of credentials, or none", () => {
+    const folderOf = (text: string, env = {}) => load(text, env).settings.credentials.folder;
+    expect(folderOf("credentials: {folder: /home/me/logins}\n")).toBe("/home/me/logins");
+    expect(folderOf("credentials: {folder: null}\n")).toBeNull();
+    expect(folderOf("credentials: {folder: /a}\n", { LANEKEEPER_CREDENTIALS_FOLDER: "none" })).toBeNull();
+  });
+
   it.each(["", "# only a comment\n", "---\n", "null\n", "api:\n"])("an empty file is fine: %j", (text) => {
     expect(load(text).settings.api.port).toBe(4711);
   });
@@ -124,6 +132,12 @@ log: {level: debug}
     ],
     ["mounts: {allow: [rel]}\n", '/c/config.yaml:1: mounts.allow is ["rel"] (0): expected', undefined],
     ["mounts: {allow: [/a/../b]}\n", "/c/config.yaml:1: mounts.allow is", undefined],
+    [
+      "credentials: {folder: rel}\n",
+      '/c/config.yaml:1: credentials.folder is "rel": expected an absolute path',
+      "credentials.folder: host folder",
+    ],
+    ["credentials: {folder: /a/../b}\n", 'must not contain ".."', undefined],
     ["log: {level: loud}\n", '/c/config.yaml:1: log.level is "loud": expected one of trace, debug', undefined],
   ])("names setting, file and line: %j", (text, message, hint) => {
     if (message === null) {

@@ -19,6 +19,7 @@ import {
   type SupervisorLimits,
 } from "../supervisor/index.ts";
 import type { LaneApiRequest, LaneApiResponse } from "../workerlink/index.ts";
+import { type CredentialDesk, openCredentialDesk } from "./credential-desk.ts";
 import { readInstallId } from "./install-id.ts";
 import { createWorkerLinks, type DaemonLink } from "./worker-links.ts";
 
@@ -53,6 +54,8 @@ export interface Core extends AsyncDisposable {
   readonly store: Store;
   readonly supervisor: Supervisor<DaemonLink>;
   readonly dispatcher: Dispatcher;
+  /** Null where no folder of credentials is configured. */
+  readonly credentials: CredentialDesk | null;
 }
 
 /** Opens the store and starts supervisor and dispatcher. Hold the daemon's lock first. @throws store.*, host.tool_missing */
@@ -64,6 +67,7 @@ export async function startCore(options: CoreOptions): Promise<Core> {
     nowMs: () => systemClock.nowMs(),
     onError: (err) => log.error({ err }, "feed subscriber failed"),
   });
+  let credentials: CredentialDesk | null = null;
   try {
     const facts = await installFacts(install, options);
     const links = createWorkerLinks({
@@ -83,11 +87,13 @@ export async function startCore(options: CoreOptions): Promise<Core> {
       onActivity: (laneId) => setImmediate(() => supervisor.wake(laneId)),
       dropLink: (laneId, error) => supervisor.dropLink(laneId, error.message),
     });
+    credentials = await openCredentials(options, store, () => supervisor.credentialsChanged());
     const supervisor = new Supervisor<DaemonLink>({
       install: facts.install,
       defaultImage: settings.image,
       engine: engineFinder(options),
       links,
+      credentials: credentials ?? undefined,
       store: store.lanes satisfies LaneStore,
       boot: createBootFolders({
         bootDir: paths.runtime.boot,
@@ -108,7 +114,9 @@ export async function startCore(options: CoreOptions): Promise<Core> {
       store,
       supervisor,
       dispatcher,
+      credentials,
       async [Symbol.asyncDispose]() {
+        await credentials?.[Symbol.asyncDispose]();
         await supervisor.close();
         await dispatcher[Symbol.asyncDispose]();
         links[Symbol.dispose]();
@@ -116,9 +124,22 @@ export async function startCore(options: CoreOptions): Promise<Core> {
       },
     };
   } catch (error) {
+    await credentials?.[Symbol.asyncDispose]();
     store.close();
     throw error;
   }
+}
+
+async function openCredentials(
+  { settings, log }: CoreOptions,
+  store: Store,
+  onChange: () => void,
+): Promise<CredentialDesk | null> {
+  const { folder } = settings.credentials;
+  if (folder === null) return null;
+  const specOf = (laneId: string, generation: number) => store.lanes.findGeneration(laneId, generation)?.spec;
+  const agentUid = (laneId: string, generation: number) => specOf(laneId, generation)?.security.agentUid ?? null;
+  return openCredentialDesk({ folder, log: log.child({ component: "credentials" }), agentUid, onChange });
 }
 
 async function installFacts(

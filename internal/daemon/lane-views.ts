@@ -4,12 +4,14 @@ import { resourceNames } from "../lane/index.ts";
 import type { ApiLane } from "../protocol/index.ts";
 import type { Store } from "../store/index.ts";
 import type { LaneView as SupervisedView } from "../supervisor/index.ts";
+import type { CredentialDesk } from "./credential-desk.ts";
 
 /** What a view of a lane is put together from. */
 export interface ViewSources {
   readonly install: string;
   readonly store: Store;
   readonly dispatcher: Dispatcher;
+  readonly credentials: CredentialDesk | null;
 }
 
 /** A lane as the API shows it: the supervisor's view, its work, and (where it was looked at) its git. */
@@ -25,6 +27,6 @@ export function toView(sources: ViewSources, seen: SupervisedView, git: ApiLane[
     job: active?.id ?? null,
     queued: sources.dispatcher.queued(lane.id),
     git,
-    credentials: {},
+    credentials: sources.credentials?.show(seen.credentials) ?? {},
   };
 }

@@ -11,8 +11,8 @@ import {
   type WorkerLink,
 } from "../workerlink/index.ts";
 
-/** A link as both the supervisor and the dispatcher need it. */
-export interface DaemonLink extends SupervisedLink, DispatchLink {}
+/** A link as the supervisor, the dispatcher and the credential desk need it. */
+export interface DaemonLink extends SupervisedLink, DispatchLink, Pick<WorkerLink, "deliverCredentials"> {}
 
 /** Where what comes over the links goes. Bound after the fact: links exist only once all is built. */
 export interface LinkSinks {
@@ -60,6 +60,7 @@ function toDaemonLink(link: WorkerLink): DaemonLink {
     closed: link.closed,
     start: (r: StartRequest, opts): Promise<AttemptReport> => link.start(r.job, r.attempt, r.bodyHash, r.work, opts),
     cancel: ({ job, attempt }, opts) => link.cancel(job, attempt, opts),
+    deliverCredentials: link.deliverCredentials,
     ack: link.ack,
     ping: link.ping,
     close: link.close,

@@ -94,7 +94,10 @@ async function findAndStore(
   if (service.own && !settings.forced?.runtime) {
     services.push(...settings.runtimes.map((name) => ({ runtime: name, use: temporaryService(settings, name, opts) })));
   }
-  const tries = await tryProfiles({ imageId: opts.imageId, services, hard: readHardLimits() }, opts);
+  const tries = await tryProfiles(
+    { imageId: opts.imageId, services, hard: readHardLimits(), owner: `trial:${settings.ownSocket}` },
+    opts,
+  );
   const last = tries.at(-1);
   if (!last || last.error !== null) throw noProfile(service, tries);
   const stored: StoredProfile = {

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { newId, toError } from "../base/index.ts";
+import { INSTALL_LABEL } from "../lane/index.ts";
 import type { CallOptions, PodmanRuntime } from "./podman-runtime.ts";
 
 /** What makes containers start on this machine; `null` is the engine's own default. */
@@ -58,21 +59,28 @@ export interface TrialService {
   use<T>(fn: (engine: PodmanRuntime) => Promise<T>): Promise<T>;
 }
 
+/** What is tried, and for whom. */
+export interface Trial {
+  readonly imageId: string;
+  readonly services: readonly TrialService[];
+  readonly hard: HardLimits;
+  /** Marks the trial containers, so that what a dead daemon left is found again; no install id. */
+  readonly owner: string;
+}
+
 /**
  * Finds the first profile with which a container of `imageId` really starts: each service in turn, each with ever lower
  * limits. Each trial is a throw-away container without a network; all are removed.
  * @returns every try; the last one is the profile when its error is null
  */
-export async function tryProfiles(
-  trial: { readonly imageId: string; readonly services: readonly TrialService[]; readonly hard: HardLimits },
-  opts: CallOptions,
-): Promise<readonly ProfileTry[]> {
+export async function tryProfiles(trial: Trial, opts: CallOptions): Promise<readonly ProfileTry[]> {
   const tries: ProfileTry[] = [];
   for (const service of trial.services) {
     const found = await service.use(async (engine) => {
+      await removeLeftovers(engine, trial.owner, opts);
       for (const limits of limitCandidates(trial.hard)) {
         const profile = { runtime: service.runtime, ...limits };
-        const error = await tryProfile(engine, trial.imageId, profile, opts);
+        const error = await tryProfile(engine, trial, profile, opts);
         tries.push({ profile, error });
         if (error === null) return true;
       }
@@ -85,14 +93,14 @@ export async function tryProfiles(
 
 async function tryProfile(
   runtime: PodmanRuntime,
-  imageId: string,
+  trial: Trial,
   profile: RuntimeProfile,
   opts: CallOptions,
 ): Promise<string | null> {
   const name = `lanekeeper-trial-${newId()}`;
   let id: string | null = null;
   try {
-    id = (await runtime.createRaw(trialBody(name, imageId, profile), opts)).id;
+    id = (await runtime.createRaw(trialBody(name, trial, profile), opts)).id;
     await runtime.startContainer(id, opts);
     const code = await runtime.waitContainer(id, { ...opts, deadlineMs: 20_000 });
     return code === 0 ? null : `the trial container ended with exit code ${code}`;
@@ -104,11 +112,17 @@ async function tryProfile(
   }
 }
 
-function trialBody(name: string, image: string, profile: RuntimeProfile): Record<string, unknown> {
+/** A daemon that died in the middle of a trial made none of its containers' removals: the next trial does. */
+async function removeLeftovers(engine: PodmanRuntime, owner: string, opts: CallOptions): Promise<void> {
+  for (const { id } of await engine.listContainers({ ...opts, install: owner })) await engine.removeContainer(id, opts);
+}
+
+function trialBody(name: string, trial: Trial, profile: RuntimeProfile): Record<string, unknown> {
   const limit = (type: string, value: number | null) => (value === null ? [] : [{ type, soft: value, hard: value }]);
   return {
     name,
-    image,
+    image: trial.imageId,
+    labels: { [INSTALL_LABEL]: trial.owner },
     entrypoint: ["/bin/true"],
     command: [],
     init: true,

@@ -170,6 +170,7 @@ describe("a start that fails", () => {
 
 describe("a removal", () => {
   it("that reports an error has failed only when the container is still there", async () => {
+    answers.set("GET /containers/c1/json", MISSING);
     answers.set("DELETE /containers/c1", { status: 200, body: [{ Id: "c1", Err: {} }] });
     answers.set("GET /containers/c1/exists", { status: 404 });
     await runtime.removeContainer("c1", {});

@@ -11,6 +11,7 @@ import {
   statusError,
 } from "./http-client.ts";
 import { parseInspect, parseJson, parseList } from "./parse-inspect.ts";
+import { reapNetworks } from "./reap-network.ts";
 import { toCreateBody } from "./to-create-body.ts";
 import { parseEvents } from "./watch-events.ts";
 
@@ -194,6 +195,15 @@ export function createPodmanRuntime(settings: { readonly address: string }) {
 
     async removeContainer(id: string, opts: CallOptions): Promise<void> {
       const act = `remove container ${id.slice(0, 12)}`;
+      // A container that is half gone may not be inspectable; it can be removed all the same.
+      const answered = await query(act, `/containers/${encodeURIComponent(id)}/json`, opts, [200, 404, 500]);
+      const gone = answered.status === 200 ? parseInspect(answered.text) : null;
+      const reap = async () => {
+        const ask: Asker = (path) => query(`network of container ${id.slice(0, 12)}`, path, opts, [200, 404]);
+        if (gone) await reapNetworks(gone, ask, opts);
+      };
+      // Of one whose start was cut off Podman knows nothing to take down: before the removal, as its answer may be lost.
+      if (gone?.status === "created" || gone?.status === "configured") await reap();
       const answer = await drop(act, `/containers/${id}?force=true&timeout=0&v=false`, opts);
       // A 200 may still report a failure, whose text is lost on the way (Go marshals the error as {}).
       const failed = answer.status === 200 && parseJson(removedSchema, answer.text, act).some((one) => one.Err);
@@ -205,6 +215,7 @@ export function createPodmanRuntime(settings: { readonly address: string }) {
           retry: "retryable",
         });
       }
+      await reap();
     },
 
     async pauseContainer(id: string, opts: CallOptions): Promise<void> {

@@ -68,6 +68,9 @@ export {
   type AttemptReport,
   type Bootstrap,
   bootstrapSchema,
+  type CredentialFile,
+  type CredentialProof,
+  credentialProofSchema,
   type HostFrame,
   hostFrameSchema,
   type ReadyAnswer,
@@ -79,9 +82,11 @@ export {
 } from "./link.ts";
 export {
   BOOT_FILES,
+  CREDENTIAL_LIMITS,
   HEARTBEAT_EVERY_MS,
   HEARTBEAT_SILENCE_MS,
   hostProofText,
+  isCredentialPath,
   LINK_BACKPRESSURE_BYTES,
   LINK_CLOSE,
   LINK_EVENTS_PER_FRAME,

@@ -57,6 +57,24 @@ export const LINK_CLOSE = {
   normal: 1000,
 } as const;
 
+/** What one delivery of credentials may hold: in base64 it fits a frame. */
+export const CREDENTIAL_LIMITS = { files: 64, fileBytes: 256 * 1024, totalBytes: 512 * 1024, pathBytes: 512 } as const;
+
+/** One name on a credential's path: room is left below the 255 bytes of a file system for the name of a draft. */
+const CREDENTIAL_NAME_BYTES = 200;
+
+/**
+ * May a credential have this path, relative to the agent's home? No way up or out, no control characters (they would
+ * also reach logs), nothing that is not UTF-8 (it reads as U+FFFD).
+ */
+export function isCredentialPath(path: string): boolean {
+  const utf8 = new TextEncoder();
+  if (utf8.encode(path).length > CREDENTIAL_LIMITS.pathBytes || /[\p{Cc}\p{Cs}\ufffd]/u.test(path)) return false;
+  return path
+    .split("/")
+    .every((name) => name !== "" && name !== "." && name !== ".." && utf8.encode(name).length <= CREDENTIAL_NAME_BYTES);
+}
+
 /** The text whose HMAC proves the worker to the host. */
 export function workerProofText(f: {
   readonly hostNonce: string;

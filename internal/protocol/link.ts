@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { LINK_EVENTS_PER_FRAME } from "./link-terms.ts";
+import { CREDENTIAL_LIMITS, isCredentialPath, LINK_EVENTS_PER_FRAME } from "./link-terms.ts";
 
 /** The frames of the worker link as schemas; `link-terms.ts` says how they are used. */
 
@@ -63,6 +63,24 @@ export const startWorkSchema = z.strictObject({
   outputCapBytes: z.number().int().positive(),
 });
 
+const credentialPath = z.string().refine(isCredentialPath, "not a path below the agent's home");
+
+/** One credential file as it is delivered. `path` is relative to the agent's home. */
+export const credentialFileSchema = z.strictObject({
+  path: credentialPath,
+  base64: z.base64().max(4 * Math.ceil(CREDENTIAL_LIMITS.fileBytes / 3)),
+});
+
+/** One credential file as it was measured in the lane, by the agent's own identity. */
+export const credentialProofSchema = z.strictObject({
+  path: credentialPath,
+  sha256: hex(32),
+  /** Permission bits, 0o600 as 384. */
+  mode: z.number().int().min(0).max(0o7777),
+  /** Owner, as seen in the container. */
+  uid: count,
+});
+
 /** Frames from the host. */
 export const hostFrameSchema = z.discriminatedUnion("t", [
   z.strictObject({ t: z.literal("hello"), protocol: z.number().int(), generation, nonce: hex(16) }),
@@ -80,6 +98,12 @@ export const hostFrameSchema = z.discriminatedUnion("t", [
   z.strictObject({ t: z.literal("cancel"), id: count, job: id, attempt: z.number().int().positive() }),
   z.strictObject({ t: z.literal("ack"), job: id, attempt: z.number().int().positive(), seq: count }),
   z.strictObject({ t: z.literal("ping"), id: count }),
+  /** All credentials the lane is to have; what an earlier frame delivered and this one does not is removed. */
+  z.strictObject({
+    t: z.literal("credentials"),
+    id: count,
+    files: z.array(credentialFileSchema).max(CREDENTIAL_LIMITS.files),
+  }),
   z.strictObject({
     t: z.literal("api.response"),
     id: count,
@@ -119,6 +143,15 @@ export const workerFrameSchema = z.discriminatedUnion("t", [
     events: z.array(workerEventSchema).min(1).max(LINK_EVENTS_PER_FRAME),
   }),
   z.strictObject({ t: z.literal("pong"), id: count }),
+  /** Answer to `credentials`: what is there now, or why it could not be put there. */
+  z.strictObject({
+    t: z.literal("credentials.reply"),
+    id: count,
+    result: z.discriminatedUnion("kind", [
+      z.strictObject({ kind: z.literal("ok"), manifest: z.array(credentialProofSchema).max(CREDENTIAL_LIMITS.files) }),
+      z.strictObject({ kind: z.literal("refused"), error: jobError }),
+    ]),
+  }),
   z.strictObject({
     t: z.literal("heartbeat"),
     running: z.array(z.strictObject({ job: id, attempt: z.number().int().positive() })).max(64),
@@ -141,6 +174,8 @@ export type HostFrame = z.infer<typeof hostFrameSchema>;
 export type WorkerFrame = z.infer<typeof workerFrameSchema>;
 export type AttemptReport = z.infer<typeof attemptReportSchema>;
 export type StartWork = z.infer<typeof startWorkSchema>;
+export type CredentialFile = z.infer<typeof credentialFileSchema>;
+export type CredentialProof = z.infer<typeof credentialProofSchema>;
 
 /** Answer of `GET /readyz?nonce=`. */
 export const readyAnswerSchema = z.object({

@@ -36,7 +36,7 @@ function container(change: Partial<ObservedLaneContainer> = {}): ObservedLaneCon
 }
 
 function seen(change: Partial<Observed> = {}): Observed {
-  return { container: container(), busy: false, linked: true, silentMs: 0, ...change };
+  return { container: container(), busy: false, linked: true, silentMs: 0, limboMs: 0, ...change };
 }
 
 const died = { kind: "dead", exitCode: 137, oomKilled: false, everStarted: true } as const;
@@ -175,14 +175,25 @@ describe("plan", () => {
     [
       "waits for proof of death",
       wanted(),
-      seen({ container: container({ liveness: { kind: "limbo", status: "stopping" } }), silentMs: 100 }),
+      seen({ container: container({ liveness: { kind: "limbo", status: "stopping" } }), silentMs: 3000, limboMs: 100 }),
+      READY,
+      "",
+    ],
+    [
+      "leaves it to others to end what still answers",
+      wanted(),
+      seen({ container: container({ liveness: { kind: "limbo", status: "stopping" } }), limboMs: 3000 }),
       READY,
       "",
     ],
     [
       "removes what stays without proof",
       wanted(),
-      seen({ container: container({ liveness: { kind: "limbo", status: "stopping" } }), silentMs: 3000 }),
+      seen({
+        container: container({ liveness: { kind: "limbo", status: "stopping" } }),
+        silentMs: 3000,
+        limboMs: 3000,
+      }),
       READY,
       "remove",
     ],
@@ -200,7 +211,70 @@ describe("plan", () => {
       { phase: "backoff", failures: 1, untilMs: 10, cause, atMs: 0 },
       "",
     ],
+    [
+      "waits no longer for a wall clock that was set back",
+      wanted(),
+      seen({ container: null }),
+      { phase: "backoff", failures: 1, untilMs: 9_000_000, cause, atMs: 8_999_000 },
+      "create start prove",
+    ],
+    [
+      "finishes an end that was cut off",
+      wanted(),
+      seen(),
+      { phase: "stopping", generation: 3, containerId: at.containerId, cause, atMs: 0 },
+      "remove",
+    ],
+    [
+      "takes up a running job before it drains for drift",
+      wanted(),
+      seen({ container: container({ specDrift: drift }), busy: true, linked: false, silentMs: 1 }),
+      ABSENT,
+      "adopt prove",
+    ],
+    [
+      "replaces a hung worker also while it drains",
+      wanted(),
+      seen({ container: container({ specDrift: drift }), busy: true, linked: false, silentMs: 60_000 }),
+      { phase: "draining", cause, ...at },
+      "remove",
+    ],
+    [
+      "takes jobs again when what it drained for is held",
+      wanted({ driftPolicy: "hold" }),
+      seen({ container: container({ specDrift: drift }) }),
+      { phase: "draining", cause, ...at },
+      "hold undrain",
+    ],
+    [
+      "asks a silent worker again although a request cannot be carried out",
+      wanted({ request: { kind: "restart", now: false, cause }, spec: { kind: "error", cause } }),
+      seen({ linked: false, silentMs: 1 }),
+      { phase: "unready", cause, ...at },
+      "hold prove",
+    ],
+    [
+      "makes a stopped lane anew by request",
+      wanted({ request: { kind: "recreate", now: false, cause } }),
+      seen({ container: container({ liveness: died }), linked: false }),
+      { phase: "stopped", ...at },
+      "remove create start prove",
+    ],
+    [
+      "replaces what someone else has started",
+      wanted(),
+      seen({ linked: false, silentMs: 1 }),
+      { phase: "stopped", generation: 3, containerId: at.containerId, atMs: 0 },
+      "remove create start prove",
+    ],
     ["stops an idle lane", wanted({ desired: "stopped" }), seen(), READY, "stop"],
+    [
+      "stops what died before it could be stopped, so that its death is told",
+      wanted({ desired: "stopped" }),
+      seen({ container: container({ liveness: died }), busy: true }),
+      { phase: "draining", cause, ...at },
+      "stop",
+    ],
     ["drains a busy lane before a stop", wanted({ desired: "stopped" }), seen({ busy: true }), READY, "drain"],
     [
       "records what is down already",
@@ -258,6 +332,29 @@ describe("plan", () => {
     const draining: LaneState = { phase: "draining", cause, ...at };
     expect(ops(wanted({ desired: "stopped" }), seen({ busy: true }), draining, 29_000)).toBe("");
     expect(ops(wanted({ desired: "stopped" }), seen({ busy: true }), draining, 30_000)).toBe("stop");
+  });
+
+  it("counts what ends a container, but for what was wanted", () => {
+    const failure = (change: Partial<ObservedLaneContainer>, state: LaneState) =>
+      planLane(wanted(), seen({ container: container(change), linked: false, silentMs: 1 }), state, 0).steps.map(
+        (step) => step.op === "remove" && step.failure,
+      );
+    const created = { kind: "dead", exitCode: null, oomKilled: false, everStarted: false } as const;
+    const stopping = (code: string): LaneState => ({
+      phase: "stopping",
+      generation: 3,
+      containerId: at.containerId,
+      cause: { code, message: "" },
+      atMs: 0,
+    });
+    expect(failure({ liveness: died }, READY)).toEqual([true]);
+    expect(failure({ liveness: created }, ABSENT)).toEqual([false]);
+    expect(failure({ liveness: created }, { phase: "starting", generation: 3, containerId: "c", atMs: 0 })).toEqual([
+      true,
+    ]);
+    expect(failure({}, stopping("worker.probe_timeout"))).toEqual([true]);
+    for (const code of ["user_restart", "drift", "conmon_lost", "stale_generation"])
+      expect(failure({}, stopping(code))).toEqual([false]);
   });
 
   it("prints one line per step with its cause", () => {

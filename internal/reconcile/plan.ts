@@ -1,98 +1,14 @@
-import type { Fingerprint } from "../fingerprint/index.ts";
-import type {
-  Desired,
-  DriftField,
-  DriftPolicy,
-  LaneCause,
-  LaneSpec,
-  LaneState,
-  ObservedContainer,
-} from "../lane/index.ts";
+import type { DriftField, LaneCause, LaneState } from "../lane/index.ts";
 import type { Liveness } from "./liveness.ts";
-
-/** What is wanted of a lane, fresh from its record and its configuration. */
-export interface Wanted {
-  readonly desired: Desired;
-  /** The spec a new container would get, or why there can be none. */
-  readonly spec:
-    | { readonly kind: "ok"; readonly spec: LaneSpec; readonly fingerprint: Fingerprint }
-    | { readonly kind: "error"; readonly cause: LaneCause };
-  readonly driftPolicy: DriftPolicy;
-  /** A person's standing request, done away with once carried out. */
-  readonly request: LaneRequest | null;
-  /** The last generation given out. */
-  readonly generation: number;
-}
-
-/** What a person asked for beyond "up" or "stopped". */
-export interface LaneRequest {
-  readonly kind: "restart" | "recreate";
-  /** Do not wait for the running job. */
-  readonly now: boolean;
-  readonly cause: LaneCause;
-}
-
-/** What was seen of a lane just now. */
-export interface Observed {
-  readonly container: ObservedLaneContainer | null;
-  /** A job occupies the lane. */
-  readonly busy: boolean;
-  /** The authenticated link of this container's generation is open. */
-  readonly linked: boolean;
-  /** How long the worker has been silent, ms; 0 while linked and answering. */
-  readonly silentMs: number;
-}
-
-/** A container of the lane's name. */
-export interface ObservedLaneContainer {
-  readonly inspect: ObservedContainer;
-  /** `ours`: our labels, the present generation, a spec on record. `stale`: ours, but older or without a record. */
-  readonly owner: "ours" | "stale" | "foreign";
-  readonly liveness: Liveness;
-  /** Wanted against the spec on record. */
-  readonly specDrift: readonly DriftField[];
-  /** The container against the spec on record: changed by hand. */
-  readonly handDrift: readonly DriftField[];
-  /** `http://127.0.0.1:PORT`, null when nothing is published. */
-  readonly endpoint: string | null;
-}
-
-/** One step, with its cause. Destructive ones end a container. */
-export type PlanStep =
-  | { readonly op: "create"; readonly cause: LaneCause; readonly spec: LaneSpec; readonly fingerprint: Fingerprint }
-  | { readonly op: "start"; readonly cause: LaneCause }
-  | { readonly op: "prove"; readonly cause: LaneCause }
-  | { readonly op: "adopt"; readonly cause: LaneCause; readonly containerId: string; readonly endpoint: string }
-  | { readonly op: "restart"; readonly cause: LaneCause; readonly containerId: string; readonly endpoint: string }
-  | { readonly op: "unpause"; readonly cause: LaneCause; readonly containerId: string }
-  | { readonly op: "drain"; readonly cause: LaneCause }
-  | { readonly op: "undrain"; readonly cause: LaneCause }
-  | { readonly op: "hold"; readonly cause: LaneCause; readonly fields: readonly DriftField[] }
-  | { readonly op: "stop"; readonly cause: LaneCause; readonly containerId: string }
-  | { readonly op: "settle_stopped"; readonly cause: LaneCause; readonly containerId: string }
-  | { readonly op: "remove"; readonly cause: LaneCause; readonly containerId: string; readonly failure: boolean }
-  | { readonly op: "fail"; readonly cause: LaneCause; readonly terminal: boolean }
-  | { readonly op: "dispose"; readonly cause: LaneCause };
-
-/** What is to be done, in order; and when to look again although nothing happens, ms. */
-export interface Plan {
-  readonly steps: readonly PlanStep[];
-  readonly requeueMs: number | null;
-}
-
-/** Time limits the planner knows. */
-export interface PlanLimits {
-  /** Without readiness and without a heartbeat for so long, a worker is hung. */
-  readonly hungMs: number;
-  /** How often an unproven worker is asked again, ms. */
-  readonly reproveMs: number;
-  /** A person's stop waits so long for the running job. */
-  readonly stopDrainMs: number;
-  /** A status without proof of death gets so long to become one or the other (pitfalls P9, P11). */
-  readonly settleMs: number;
-}
-
-export const DEFAULT_PLAN_LIMITS: PlanLimits = { hungMs: 60_000, reproveMs: 1000, stopDrainMs: 30_000, settleMs: 2000 };
+import {
+  DEFAULT_PLAN_LIMITS,
+  type Observed,
+  type ObservedLaneContainer,
+  type Plan,
+  type PlanLimits,
+  type PlanStep,
+  type Wanted,
+} from "./plan-types.ts";
 
 const NOTHING: Plan = { steps: [], requeueMs: null };
 
@@ -134,30 +50,43 @@ function planStopped(seen: Observed, state: LaneState, nowMs: number, limits: Pl
   if (!container) return NOTHING;
   const containerId = container.inspect.id;
   if (container.liveness.kind === "dead") {
-    return state.phase === "stopped"
-      ? NOTHING
-      : { steps: [{ op: "settle_stopped", cause, containerId }], requeueMs: null };
+    if (state.phase === "stopped") return NOTHING;
+    // What was seen alive goes by a stop also when it is dead by now: its death is still to be told.
+    const op = state.phase === "absent" ? "settle_stopped" : "stop";
+    return { steps: [{ op, cause, containerId }], requeueMs: null };
   }
   if (container.owner === "stale") {
     return { steps: [{ op: "remove", cause, containerId, failure: false }], requeueMs: null };
   }
   if (seen.busy && container.liveness.kind === "alive") {
     const since = state.phase === "draining" ? nowMs - state.atMs : 0;
-    if (since < limits.stopDrainMs) return drainFirst(seen, state, cause, limits.stopDrainMs - since);
+    // Negative when the wall clock was set back: no reason to wait longer.
+    if (since >= 0 && since < limits.stopDrainMs)
+      return drainFirst(container, seen, state, cause, limits.stopDrainMs - since);
   }
   return { steps: [{ op: "stop", cause, containerId }], requeueMs: null };
 }
 
 /** Waits for the running job; keeps the way to its worker open meanwhile, or its end would never be heard. */
-function drainFirst(seen: Observed, state: LaneState, cause: LaneCause, requeueMs: number | null): Plan {
+function drainFirst(
+  container: ObservedLaneContainer,
+  seen: Observed,
+  state: LaneState,
+  cause: LaneCause,
+  requeueMs: number | null,
+): Plan {
+  const found = planAdopt(container, state);
+  if (found) return { steps: found, requeueMs: 0 };
   const drain: PlanStep[] = state.phase === "ready" || state.phase === "unready" ? [{ op: "drain", cause }] : [];
-  if (seen.linked) return { steps: drain, requeueMs };
+  if (seen.linked && seen.silentMs === 0) return { steps: drain, requeueMs };
   return { steps: [...drain, { op: "prove", cause }], requeueMs: requeueMs ?? DEFAULT_PLAN_LIMITS.reproveMs };
 }
 
 function planUp(wanted: Wanted, seen: Observed, state: LaneState, nowMs: number, limits: PlanLimits): Plan {
   if (state.phase === "failed") return NOTHING;
-  if (state.phase === "backoff" && nowMs < state.untilMs) return { steps: [], requeueMs: state.untilMs - nowMs };
+  // A wall clock that was set back ends the wait: it would last as long as the clock is behind.
+  if (state.phase === "backoff" && nowMs >= state.atMs && nowMs < state.untilMs)
+    return { steps: [], requeueMs: state.untilMs - nowMs };
   const container = seen.container;
   if (!container) return planCreate(wanted, { code: "wanted", message: "the lane is wanted up and has no container" });
   const containerId = container.inspect.id;
@@ -165,11 +94,18 @@ function planUp(wanted: Wanted, seen: Observed, state: LaneState, nowMs: number,
     const cause = { code: "stale_generation", message: "left over from an earlier generation" };
     return replace(wanted, containerId, cause);
   }
+  if (state.phase === "stopping") {
+    // Its end was begun and cut off.
+    const { cause } = state;
+    return { steps: [{ op: "remove", cause, containerId, failure: isFailure(cause) }], requeueMs: 0 };
+  }
   switch (container.liveness.kind) {
     case "dead":
       return planDead(wanted, container, container.liveness, state);
     case "limbo": {
-      if (seen.silentMs < limits.settleMs) return { steps: [], requeueMs: 50 };
+      // Someone else is ending it, and its worker is not through: its link will tell.
+      if (seen.linked && seen.silentMs === 0) return { steps: [], requeueMs: limits.reproveMs };
+      if (seen.limboMs < limits.settleMs) return { steps: [], requeueMs: 50 };
       const cause = {
         code: "limbo",
         message: `the container says "${container.liveness.status}" without proof of death`,
@@ -180,16 +116,24 @@ function planUp(wanted: Wanted, seen: Observed, state: LaneState, nowMs: number,
       const cause = { code: "paused", message: "the container was paused from outside" };
       return { steps: [{ op: "unpause", cause, containerId }], requeueMs: 0 };
     }
-    case "orphaned": {
-      const cause = {
-        code: "conmon_lost",
-        message: "the container's monitor process is dead: its end would never be seen",
-      };
-      return seen.busy ? drainFirst(seen, state, cause, null) : replace(wanted, containerId, cause);
-    }
+    case "orphaned":
     case "alive":
       return planAlive(wanted, container, seen, state, limits);
   }
+}
+
+/** Ends of a container that are no failure of the lane, beside a person's. */
+const WANTED_ENDS: ReadonlySet<string> = new Set([
+  "stale_generation",
+  "found_running",
+  "conmon_lost",
+  "drift",
+  "port_lost",
+]);
+
+/** Does a container that ends for this cause count as a failure of its lane? */
+export function isFailure(cause: LaneCause): boolean {
+  return !WANTED_ENDS.has(cause.code) && !cause.code.startsWith("user_");
 }
 
 function planCreate(wanted: Wanted, cause: LaneCause): Plan {
@@ -224,6 +168,7 @@ function planDead(
 ): Plan {
   const containerId = container.inspect.id;
   if (state.phase === "stopped") {
+    if (wanted.request) return replace(wanted, containerId, wanted.request.cause);
     const drift = [...container.specDrift, ...container.handDrift];
     if (drift.length > 0) return replace(wanted, containerId, driftCause(drift));
     const cause = { code: "user_start", message: "started by request; unchanged since it was stopped" };
@@ -238,7 +183,9 @@ function planDead(
       requeueMs: null,
     };
   }
-  return { steps: [{ op: "remove", cause: deathCause(liveness), containerId, failure: true }], requeueMs: 0 };
+  // What was only created was cut off, by the daemon's end or the engine's; a start that did not take is a failure.
+  const failure = liveness.everStarted || state.phase === "starting";
+  return { steps: [{ op: "remove", cause: deathCause(liveness), containerId, failure }], requeueMs: 0 };
 }
 
 /** A death in words. */
@@ -266,71 +213,100 @@ function planAlive(
   limits: PlanLimits,
 ): Plan {
   const containerId = container.inspect.id;
-  const request = wanted.request;
-  if (request) return replaceWhenIdle(wanted, containerId, seen, state, request.cause, request.now);
-  const drift = [...container.specDrift, ...container.handDrift];
-  const drifted = drift.length > 0 ? planDrift(wanted, container, drift, seen, state) : null;
-  if (drifted && !drifted.steps.some((step) => step.op === "hold")) return drifted;
+  const change = planChange(wanted, container, seen, state);
+  const isHeld = change?.steps.some((step) => step.op === "hold") ?? false;
+  const isReplaced = change?.steps.some((step) => step.op === "remove") ?? false;
+  const isHung = seen.silentMs >= limits.hungMs && "endpoint" in state;
+  if (change && !isHeld && (isReplaced || !isHung)) return change;
   if (container.endpoint === null) {
     return replaceWhenIdle(
       wanted,
-      containerId,
+      container,
       seen,
       state,
       { code: "port_lost", message: "no port is published" },
       true,
     );
   }
-  const held = drifted?.steps ?? [];
-  if (state.phase === "absent" || state.phase === "unknown") {
-    const cause = { code: "adopted", message: "found running, with our install id, generation and fingerprint" };
-    return {
-      steps: [...held, { op: "adopt", cause, containerId, endpoint: container.endpoint }, { op: "prove", cause }],
-      requeueMs: null,
-    };
-  }
-  if (state.phase === "starting") {
-    // The start call was cut off, yet the container runs.
-    const cause = { code: "start_resumed", message: "found running after its start call was cut off" };
-    return { steps: [...held, { op: "start", cause }, { op: "prove", cause }], requeueMs: null };
-  }
-  if (state.phase === "draining" && seen.linked && drift.length === 0) {
-    return {
-      steps: [{ op: "undrain", cause: { code: "drift_gone", message: "nothing is left to drain for" } }],
-      requeueMs: 0,
-    };
-  }
-  if (seen.linked && seen.silentMs === 0) {
-    return state.phase === "unready" || state.phase === "probing"
-      ? {
-          steps: [...held, { op: "prove", cause: { code: "answering", message: "the worker answers again" } }],
-          requeueMs: null,
-        }
-      : { steps: held, requeueMs: null };
-  }
-  if (seen.silentMs >= limits.hungMs) {
+  if (isHung) {
     const cause = { code: "hung", message: `the worker has not answered for ${Math.round(seen.silentMs / 1000)} s` };
     return { steps: [{ op: "remove", cause, containerId, failure: true }], requeueMs: 0 };
   }
-  const cause = { code: "silent", message: "the worker does not answer; asking again" };
-  return { steps: [...held, { op: "prove", cause }], requeueMs: limits.reproveMs };
+  const kept = planKept(wanted, container, seen, state, limits);
+  return isHeld && change ? { ...kept, steps: [...change.steps, ...kept.steps] } : kept;
 }
 
-function planDrift(
+/** The container stays as it is: what is to be done so that its worker is linked and takes jobs. */
+function planKept(
   wanted: Wanted,
   container: ObservedLaneContainer,
-  drift: readonly DriftField[],
   seen: Observed,
   state: LaneState,
+  limits: PlanLimits,
 ): Plan {
+  const found = planAdopt(container, state);
+  if (found) return { steps: found, requeueMs: null };
+  if (state.phase === "starting") {
+    // The start call was cut off, yet the container runs.
+    const cause = { code: "start_resumed", message: "found running after its start call was cut off" };
+    return {
+      steps: [
+        { op: "start", cause },
+        { op: "prove", cause },
+      ],
+      requeueMs: null,
+    };
+  }
+  if (!("endpoint" in state)) {
+    const cause = { code: "found_running", message: "found running although it was not started by us" };
+    return replace(wanted, container.inspect.id, cause);
+  }
+  if (state.phase === "draining" && seen.linked) {
+    const cause = { code: "drift_gone", message: "nothing is left to drain for" };
+    return { steps: [{ op: "undrain", cause }], requeueMs: 0 };
+  }
+  if (seen.linked && seen.silentMs === 0) {
+    const cause = { code: "answering", message: "the worker answers again" };
+    return state.phase === "unready" || state.phase === "probing"
+      ? { steps: [{ op: "prove", cause }], requeueMs: null }
+      : NOTHING;
+  }
+  const cause = { code: "silent", message: "the worker does not answer; asking again" };
+  return { steps: [{ op: "prove", cause }], requeueMs: limits.reproveMs };
+}
+
+/** A running container that no state speaks of is taken up; null where one does. */
+function planAdopt(container: ObservedLaneContainer, state: LaneState): readonly PlanStep[] | null {
+  const { endpoint, inspect } = container;
+  if (endpoint === null || (state.phase !== "absent" && state.phase !== "unknown")) return null;
+  const cause = { code: "adopted", message: "found running, with our install id, generation and fingerprint" };
+  return [
+    { op: "adopt", cause, containerId: inspect.id, endpoint },
+    { op: "prove", cause },
+  ];
+}
+
+/** Why a running container is to be another one: by request, for want of its monitor, by drift. Null: it is not. */
+function planChange(wanted: Wanted, container: ObservedLaneContainer, seen: Observed, state: LaneState): Plan | null {
+  const { request } = wanted;
+  if (request) return replaceWhenIdle(wanted, container, seen, state, request.cause, request.now);
+  if (container.liveness.kind === "orphaned") {
+    const cause = {
+      code: "conmon_lost",
+      message: "the container's monitor process is dead: its end would never be seen",
+    };
+    return replaceWhenIdle(wanted, container, seen, state, cause, false);
+  }
+  const drift = [...container.specDrift, ...container.handDrift];
+  if (drift.length === 0) return null;
   const cause = driftCause(drift);
   if (wanted.driftPolicy === "hold") return { steps: [{ op: "hold", cause, fields: drift }], requeueMs: null };
-  return replaceWhenIdle(wanted, container.inspect.id, seen, state, cause, wanted.driftPolicy === "now");
+  return replaceWhenIdle(wanted, container, seen, state, cause, wanted.driftPolicy === "now");
 }
 
 function replaceWhenIdle(
   wanted: Wanted,
-  containerId: string,
+  container: ObservedLaneContainer,
   seen: Observed,
   state: LaneState,
   cause: LaneCause,
@@ -339,8 +315,8 @@ function replaceWhenIdle(
   // A spec that cannot be built must not cost a lane that still works.
   if (wanted.spec.kind === "error")
     return { steps: [{ op: "hold", cause: wanted.spec.cause, fields: [] }], requeueMs: null };
-  if (seen.busy && !now) return drainFirst(seen, state, cause, null);
-  return replace(wanted, containerId, cause);
+  if (seen.busy && !now) return drainFirst(container, seen, state, cause, null);
+  return replace(wanted, container.inspect.id, cause);
 }
 
 /** Drift in one line: the first fields by name. */

@@ -1,5 +1,5 @@
 import { assertNever } from "../base/index.ts";
-import type { Plan, PlanStep } from "./plan.ts";
+import type { Plan, PlanStep } from "./plan-types.ts";
 
 /** Does a step end a container or what it holds? */
 export function isDestructive(step: PlanStep): boolean {

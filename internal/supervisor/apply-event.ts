@@ -1,4 +1,4 @@
-import { type LaneEvent, transition } from "../lane/index.ts";
+import { type LaneCause, type LaneEvent, transition } from "../lane/index.ts";
 import type { Workshop } from "./deps.ts";
 import type { LaneCell } from "./lane-cell.ts";
 import type { LaneLink } from "./ports.ts";
@@ -10,20 +10,37 @@ export function applyEvent<L extends LaneLink>(shop: Workshop<L>, cell: LaneCell
   cell.state = to;
   const cause = "cause" in event ? event.cause : null;
   const generation = "generation" in to ? to.generation : "generation" in from ? from.generation : null;
-  shop.store.appendHistory(cell.lane.id, {
-    atMs: event.atMs,
-    generation,
-    event: event.type,
-    from: from.phase,
-    to: to.phase,
-    cause: cause ? { code: cause.code, message: cause.message } : null,
-  });
   shop.log.info(
     { lane: cell.lane.id, from: from.phase, to: to.phase, event: event.type, cause, generation },
     "lane state",
   );
-  deskFollows(shop, cell);
-  publish(cell);
+  try {
+    shop.store.appendHistory(cell.lane.id, {
+      atMs: event.atMs,
+      generation,
+      event: event.type,
+      from: from.phase,
+      to: to.phase,
+      cause: cause ? { code: cause.code, message: cause.message } : null,
+    });
+  } finally {
+    // The state has changed even when its line in the history cannot be written.
+    deskFollows(shop, cell);
+    publish(cell);
+  }
+}
+
+/** An act that is no change of state, for the lane's history. */
+export function noteAct<L extends LaneLink>(
+  shop: Workshop<L>,
+  cell: LaneCell<L>,
+  event: string,
+  { code, message }: LaneCause,
+): void {
+  const { phase } = cell.state;
+  const generation = cell.lane.generation || null;
+  const atMs = shop.clock.nowMs();
+  shop.store.appendHistory(cell.lane.id, { atMs, generation, event, from: phase, to: phase, cause: { code, message } });
 }
 
 /** Tells everyone who waits that something about the lane has changed. */

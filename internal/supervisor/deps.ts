@@ -1,7 +1,16 @@
 import type { Logger } from "pino";
 import type { Clock, Random, Semaphore } from "../base/index.ts";
 import type { InstallFacts, PlanLimits, RestartPolicy } from "../reconcile/index.ts";
-import type { BootFolders, EngineFinder, HostView, JobDesk, LaneLink, LaneStore, WorkerLinks } from "./ports.ts";
+import type {
+  BootFolders,
+  Credentials,
+  EngineFinder,
+  HostView,
+  JobDesk,
+  LaneLink,
+  LaneStore,
+  WorkerLinks,
+} from "./ports.ts";
 
 /** Everything the supervisor works with. Made once, by the composition root. */
 export interface SupervisorDeps<L extends LaneLink> {
@@ -10,6 +19,8 @@ export interface SupervisorDeps<L extends LaneLink> {
   readonly defaultImage: string;
   readonly engine: EngineFinder;
   readonly links: WorkerLinks<L>;
+  /** Left out: lanes get none. */
+  readonly credentials?: Credentials<L> | undefined;
   readonly store: LaneStore;
   readonly boot: BootFolders;
   readonly host: HostView;

@@ -1,10 +1,10 @@
 import { AppError, hasCode } from "../base/index.ts";
 import type { LaneCause } from "../lane/index.ts";
 import { applyEvent } from "./apply-event.ts";
-import type { StepContext } from "./execute-step.ts";
 import type { LaneCell, PidRecord } from "./lane-cell.ts";
 import type { CallOptions, LaneLink } from "./ports.ts";
 import { dropLink } from "./prove.ts";
+import type { StepContext } from "./step-context.ts";
 
 /** How long a process may take to go after its container was removed or stopped. */
 const DEATH_WAIT_MS = 5000;
@@ -20,17 +20,14 @@ export async function endContainer<L extends LaneLink>(
   const { shop, cell } = ctx;
   const generation = cell.container?.labels?.generation ?? cell.lane.generation;
   if (cell.request && end.cause === cell.request.cause) cell.request = null;
-  applyEvent(shop, cell, {
-    type: "stop",
-    generation,
-    containerId: end.containerId,
-    cause: end.cause,
-    atMs: shop.clock.nowMs(),
-  });
+  const isGoingOn = cell.state.phase === "stopping" && cell.state.containerId === end.containerId;
+  if (!isGoingOn) {
+    const { containerId, cause } = end;
+    applyEvent(shop, cell, { type: "stop", generation, containerId, cause, atMs: shop.clock.nowMs() });
+  }
   const kept = end.keep && (await stopAndProve(ctx, end.containerId));
   if (!kept) await removeAndProve(ctx, end.containerId);
   dropLink(shop, cell, end.cause.message);
-  cell.earlyProof = null;
   shop.desk.onLaneDead({ laneId: cell.lane.id, generation, volumeIntact: true });
   const atMs = shop.clock.nowMs();
   applyEvent(

@@ -1,24 +1,16 @@
-import { assertNever, toError } from "../base/index.ts";
-import { type LaneCause, resourceNames, toLabels, toResourceLabels, WORKER_PORT, WORKER_UID } from "../lane/index.ts";
+import { assertNever } from "../base/index.ts";
+import { resourceNames, toLabels, toResourceLabels, WORKER_PORT, WORKER_UID } from "../lane/index.ts";
 import type { PlanStep } from "../reconcile/index.ts";
-import { applyEvent } from "./apply-event.ts";
-import type { Workshop } from "./deps.ts";
+import { applyEvent, noteAct } from "./apply-event.ts";
 import { endContainer } from "./end-container.ts";
-import { endedError, recordFailure, secretLostError, silentError } from "./failure.ts";
-import type { LaneCell } from "./lane-cell.ts";
+import { endedError, isTerminalCause, readTail, recordFailure, secretLostError, silentError } from "./failure.ts";
 import { askWorker } from "./monitor.ts";
-import type { EngineConnection, LaneLink } from "./ports.ts";
+import type { LaneLink } from "./ports.ts";
 import { adoptLink, dropLink, proveWorker } from "./prove.ts";
+import type { StepContext } from "./step-context.ts";
+import { supplyNewLink } from "./supply-credentials.ts";
 
 type StepOf<Op extends PlanStep["op"]> = Extract<PlanStep, { readonly op: Op }>;
-
-/** What a step's execution needs beside the step. */
-export interface StepContext<L extends LaneLink> {
-  readonly shop: Workshop<L>;
-  readonly cell: LaneCell<L>;
-  readonly engine: EngineConnection;
-  readonly signal: AbortSignal;
-}
 
 /** Carries out one step; throws when it fails, and then no later step of the plan is carried out. */
 export async function execStep<L extends LaneLink>(ctx: StepContext<L>, step: PlanStep): Promise<void> {
@@ -33,6 +25,7 @@ export async function execStep<L extends LaneLink>(ctx: StepContext<L>, step: Pl
       return execProve(ctx);
     case "adopt":
       cell.lastAnswerMs = shop.clock.monotonicMs();
+      cell.adopted = true;
       return applyEvent(shop, cell, {
         type: "adopted",
         generation: cell.lane.generation,
@@ -48,7 +41,7 @@ export async function execStep<L extends LaneLink>(ctx: StepContext<L>, step: Pl
         atMs,
       });
     case "unpause":
-      note(ctx, "container:unpause", step.cause);
+      noteAct(shop, cell, "container:unpause", step.cause);
       cell.lastAnswerMs = shop.clock.monotonicMs();
       return shop.mutations.run(ctx, () => ctx.engine.runtime.unpauseContainer(step.containerId, ctx));
     case "drain":
@@ -60,6 +53,9 @@ export async function execStep<L extends LaneLink>(ctx: StepContext<L>, step: Pl
     case "stop":
       return execStop(ctx, step);
     case "settle_stopped":
+      // Found dead, with its pid gone: whatever ran in it has ended.
+      dropLink(shop, cell, step.cause.message);
+      shop.desk.onLaneDead({ laneId: cell.lane.id, generation: cell.lane.generation, volumeIntact: true });
       return applyEvent(shop, cell, {
         type: "stopped",
         generation: cell.lane.generation,
@@ -85,10 +81,11 @@ async function execCreate<L extends LaneLink>(ctx: StepContext<L>, step: StepOf<
   const generation = shop.store.beginGeneration(lane.id, step.spec, step.fingerprint.whole, shop.clock.nowMs());
   cell.lane = { ...lane, generation };
   cell.request = null;
+  // Made from what is wanted: who sees it ready before the next look sees no drift of the one before.
+  cell.drift = [];
   applyEvent(shop, cell, { type: "create", generation, atMs: shop.clock.nowMs() });
-  await shop.boot.stage({ lane: cell.lane, generation, spec: step.spec });
   const id = await shop.mutations.run(ctx, async () => {
-    await ensureResources(ctx);
+    await Promise.all([shop.boot.stage({ lane: cell.lane, generation, spec: step.spec }), ensureResources(ctx)]);
     const labels = toLabels({
       install: shop.install.install,
       workspace: lane.workspaceId,
@@ -114,59 +111,45 @@ async function ensureResources<L extends LaneLink>(ctx: StepContext<L>): Promise
   cell.resourcesReady = true;
 }
 
-/** Starts the container; the worker is probed from now on already, as it may answer before the start call returns. */
+/** Starts the container. What is asked only afterwards costs nothing: its worker boots meanwhile. */
 async function execStart<L extends LaneLink>(ctx: StepContext<L>): Promise<void> {
   const { shop, cell, engine } = ctx;
   if (cell.state.phase !== "starting") return;
   const { containerId } = cell.state;
   cell.lastAnswerMs = shop.clock.monotonicMs();
+  cell.adopted = false;
+  await shop.mutations.run(ctx, () => engine.runtime.startContainer(containerId, ctx));
   const inspect = await engine.runtime.inspectContainer(containerId, ctx);
   cell.container = inspect;
   const port = inspect?.ports.find((p) => p.containerPort === WORKER_PORT);
   const endpoint = `http://127.0.0.1:${port?.hostPort ?? 0}`;
-  const early = new AbortController();
-  const signal = AbortSignal.any([ctx.signal, early.signal]);
-  const proof = prove(ctx, endpoint, signal, shop.limits.startupMs);
-  proof.catch(() => undefined);
-  cell.earlyProof = proof;
-  try {
-    await shop.mutations.run(ctx, () => engine.runtime.startContainer(containerId, ctx));
-  } catch (error) {
-    cell.earlyProof = null;
-    early.abort(toError(error));
-    throw error;
-  }
   applyEvent(shop, cell, { type: "started", endpoint, atMs: shop.clock.nowMs() });
 }
 
 /** Ends with an open link of the present generation, or throws. */
 async function execProve<L extends LaneLink>(ctx: StepContext<L>): Promise<void> {
   const { shop, cell } = ctx;
-  const early = cell.earlyProof;
-  cell.earlyProof = null;
   const { state } = cell;
   if (!("endpoint" in state)) return;
-  if (early || !cell.link) {
+  if (!cell.link) {
     const withinMs = state.phase === "probing" ? shop.limits.startupMs : shop.limits.plan.reproveMs;
-    adoptLink(shop, cell, await (early ?? prove(ctx, state.endpoint, ctx.signal, withinMs)));
+    adoptLink(shop, cell, await prove(ctx, state.endpoint, withinMs));
   } else if (!(await askWorker(shop, cell, ctx.signal))) {
     // A link that says nothing proves nothing: while a start waits for proof, it is looked for anew.
     if (state.phase === "probing") dropLink(shop, cell, "the link does not answer");
     throw silentError(cell.lane.name);
   }
   const link = cell.link;
+  if (!link) return;
+  await supplyNewLink(shop, cell, link, ctx.signal);
+  if (cell.link !== link) throw silentError(cell.lane.name);
   // A draining lane stays one: its job is heard again, and that is all.
-  if (link && (cell.state.phase === "probing" || cell.state.phase === "unready")) {
+  if (cell.state.phase === "probing" || cell.state.phase === "unready") {
     applyEvent(shop, cell, { type: "proven", workerPid: link.pid, atMs: shop.clock.nowMs() });
   }
 }
 
-async function prove<L extends LaneLink>(
-  ctx: StepContext<L>,
-  endpoint: string,
-  signal: AbortSignal,
-  withinMs: number,
-): Promise<L> {
+async function prove<L extends LaneLink>(ctx: StepContext<L>, endpoint: string, withinMs: number): Promise<L> {
   const { shop, cell } = ctx;
   const { id: laneId, generation } = cell.lane;
   const secret = await shop.boot.secretOf(laneId, generation);
@@ -174,7 +157,11 @@ async function prove<L extends LaneLink>(
   return proveWorker(
     shop,
     { laneId, endpoint, generation, secret },
-    { signal, withinMs, checkAlive: (s) => checkAlive(ctx, s) },
+    {
+      signal: AbortSignal.any([ctx.signal, cell.interrupt.signal]),
+      withinMs,
+      checkAlive: (s) => checkAlive(ctx, s),
+    },
   );
 }
 
@@ -190,7 +177,7 @@ function execHold<L extends LaneLink>(ctx: StepContext<L>, step: StepOf<"hold">)
   const text = JSON.stringify(step.fields.length > 0 ? step.fields : step.cause);
   if (ctx.cell.heldDrift === text) return;
   ctx.cell.heldDrift = text;
-  note(ctx, "drift:held", step.cause);
+  noteAct(ctx.shop, ctx.cell, "drift:held", step.cause);
 }
 
 async function execStop<L extends LaneLink>(ctx: StepContext<L>, step: StepOf<"stop">): Promise<void> {
@@ -198,11 +185,10 @@ async function execStop<L extends LaneLink>(ctx: StepContext<L>, step: StepOf<"s
 }
 
 async function execRemove<L extends LaneLink>(ctx: StepContext<L>, step: StepOf<"remove">): Promise<void> {
-  const logTail = step.failure
-    ? await ctx.engine.runtime.containerLogs(step.containerId, { signal: ctx.signal, lines: 40 })
-    : [];
+  const logTail = step.failure ? await readTail(ctx.shop, ctx.engine, step.containerId, ctx) : [];
   await endContainer(ctx, { containerId: step.containerId, cause: step.cause, keep: false });
-  if (step.failure) recordFailure(ctx.shop, ctx.cell, { cause: step.cause, terminal: false, logTail });
+  if (!step.failure) return;
+  recordFailure(ctx.shop, ctx.cell, { cause: step.cause, terminal: isTerminalCause(step.cause.code), logTail });
 }
 
 async function execDispose<L extends LaneLink>(ctx: StepContext<L>): Promise<void> {
@@ -215,19 +201,4 @@ async function execDispose<L extends LaneLink>(ctx: StepContext<L>): Promise<voi
   shop.desk.onLaneRemoved(cell.lane.id);
   shop.store.deleteLane(cell.lane.id);
   shop.log.info({ lane: cell.lane.id }, "lane removed");
-}
-
-/** An act that is no change of state, for the lane's history. */
-function note<L extends LaneLink>({ shop, cell }: StepContext<L>, event: string, cause: LaneCause): void {
-  const { phase } = cell.state;
-  const generation = cell.lane.generation || null;
-  const { code, message } = cause;
-  shop.store.appendHistory(cell.lane.id, {
-    atMs: shop.clock.nowMs(),
-    generation,
-    event,
-    from: phase,
-    to: phase,
-    cause: { code, message },
-  });
 }

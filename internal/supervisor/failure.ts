@@ -1,10 +1,10 @@
-import { AppError } from "../base/index.ts";
+import { AppError, toError } from "../base/index.ts";
 import type { LaneCause, ObservedContainer } from "../lane/index.ts";
 import { decideRestart } from "../reconcile/index.ts";
 import { applyEvent } from "./apply-event.ts";
 import type { Workshop } from "./deps.ts";
 import type { LaneCell } from "./lane-cell.ts";
-import type { LaneLink } from "./ports.ts";
+import type { CallOptions, EngineConnection, LaneLink } from "./ports.ts";
 
 /** The secret of a running container is not known: it can never be proven again. */
 export function secretLostError(laneId: string): AppError {
@@ -42,6 +42,7 @@ const TERMINAL = new Set([
   "engine.image_missing",
   "engine.bad_mount",
   "config.invalid",
+  "credentials.refused",
   "lane.worktree_missing",
   "lane.foreign_container",
   "usage.invalid",
@@ -52,12 +53,35 @@ export function isTerminalCause(code: string): boolean {
   return TERMINAL.has(code);
 }
 
-/** Records a failed start or a death, and decides on the next try: backoff, or the sticky `failed`. */
+/** How many lines of a container's own output are kept of a failure. */
+const TAIL_LINES = 40;
+
+/** The last lines of a container's own output; none when they cannot be read: they must not keep it from its end. */
+export async function readTail<L extends LaneLink>(
+  shop: Workshop<L>,
+  engine: EngineConnection,
+  containerId: string,
+  { signal }: CallOptions,
+): Promise<readonly string[]> {
+  try {
+    return await engine.runtime.containerLogs(containerId, { signal, lines: TAIL_LINES });
+  } catch (error) {
+    if (signal?.aborted) throw toError(error);
+    shop.log.warn({ err: error, containerId: containerId.slice(0, 12) }, "container output not read");
+    return [];
+  }
+}
+
+/**
+ * Records a failed start or a death, and decides on the next try: backoff, or the sticky `failed`. For a lane that is
+ * not wanted up any more there is no next try.
+ */
 export function recordFailure<L extends LaneLink>(
   shop: Workshop<L>,
   cell: LaneCell<L>,
   failure: { readonly cause: LaneCause; readonly terminal: boolean; readonly logTail: readonly string[] },
 ): void {
+  if (cell.lane.desired !== "up") return;
   const nowMs = shop.clock.nowMs();
   const { cause, logTail } = failure;
   const verdict = decideRestart(shop.limits.restart, {

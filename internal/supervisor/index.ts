@@ -4,6 +4,7 @@ export type { JanitorReport } from "./janitor.ts";
 export type {
   BootFolders,
   CallOptions,
+  Credentials,
   EngineConnection,
   EngineFinder,
   HostView,

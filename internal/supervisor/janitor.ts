@@ -1,4 +1,5 @@
 import type { Logger } from "pino";
+import { hasCode } from "../base/index.ts";
 import type { ContainerSummary } from "../lane/index.ts";
 import type { BootFolders, CallOptions, HostView, LaneRuntime } from "./ports.ts";
 
@@ -11,6 +12,7 @@ export interface JanitorDeps {
   readonly log: Logger;
   /** Is this lane on record? */
   readonly isKnown: (laneId: string) => boolean;
+  /** Monotonic. */
   readonly nowMs: () => number;
   readonly graceMs: number;
 }
@@ -33,6 +35,7 @@ export class Janitor {
   readonly #deps: JanitorDeps;
   /** First sighting of each stray, by id; shared over passes. */
   readonly #firstSeen: Map<string, number>;
+  readonly #seen = new Set<string>();
 
   constructor(deps: JanitorDeps, firstSeen: Map<string, number>) {
     this.#deps = deps;
@@ -45,10 +48,13 @@ export class Janitor {
     const report: JanitorReport = {
       containers: removed,
       networks: await this.#networks(opts),
-      folders: await this.#folders(),
+      folders: await this.#folders(opts),
       monitors: await this.#monitors(containers, opts),
       strayVolumes: await this.#strayVolumes(opts),
     };
+    // What went by itself is no stray any more.
+    for (const key of this.#firstSeen.keys()) if (!this.#seen.has(key)) this.#firstSeen.delete(key);
+    this.#seen.clear();
     const count = report.containers.length + report.networks.length + report.folders.length + report.monitors.length;
     if (count > 0) this.#deps.log.info({ report }, "janitor removed leftovers");
     return report;
@@ -59,7 +65,7 @@ export class Janitor {
     const removed: string[] = [];
     for (const stray of strays) {
       if (!this.#ripe(stray.id)) continue;
-      await this.#deps.runtime.removeContainer(stray.id, opts);
+      if (!(await this.#end(stray.name, opts, () => this.#deps.runtime.removeContainer(stray.id, opts)))) continue;
       this.#firstSeen.delete(stray.id);
       removed.push(stray.name);
     }
@@ -71,18 +77,17 @@ export class Janitor {
     for (const network of await this.#deps.runtime.listNetworks({ ...opts, install: this.#deps.install })) {
       if (network.lane !== null && this.#deps.isKnown(network.lane)) continue;
       if (!this.#ripe(`network ${network.name}`)) continue;
-      await this.#deps.runtime.removeNetwork(network.name, opts);
-      removed.push(network.name);
+      const isGone = await this.#end(network.name, opts, () => this.#deps.runtime.removeNetwork(network.name, opts));
+      if (isGone) removed.push(network.name);
     }
     return removed;
   }
 
-  async #folders(): Promise<string[]> {
+  async #folders(opts: CallOptions): Promise<string[]> {
     const removed: string[] = [];
     for (const laneId of await this.#deps.boot.list()) {
       if (this.#deps.isKnown(laneId) || !this.#ripe(`folder ${laneId}`)) continue;
-      await this.#deps.boot.remove(laneId);
-      removed.push(laneId);
+      if (await this.#end(`folder ${laneId}`, opts, () => this.#deps.boot.remove(laneId))) removed.push(laneId);
     }
     return removed;
   }
@@ -93,8 +98,8 @@ export class Janitor {
     const removed: number[] = [];
     for (const monitor of await this.#deps.host.listMonitors(this.#deps.install)) {
       if (known.has(monitor.containerId) || !this.#ripe(`monitor ${monitor.pid} ${monitor.startTime}`)) continue;
-      await this.#deps.host.reapMonitor(monitor, opts);
-      removed.push(monitor.pid);
+      const isGone = await this.#end(`monitor ${monitor.pid}`, opts, () => this.#deps.host.reapMonitor(monitor, opts));
+      if (isGone) removed.push(monitor.pid);
     }
     return removed;
   }
@@ -104,10 +109,23 @@ export class Janitor {
     return volumes.filter((v) => v.lane === null || !this.#deps.isKnown(v.lane)).map((v) => v.name);
   }
 
+  /** Ends one leftover. One that will not go keeps none of the others; it is tried again at the next pass. */
+  async #end(what: string, { signal }: CallOptions, act: () => Promise<void>): Promise<boolean> {
+    try {
+      await act();
+      return true;
+    } catch (caught) {
+      if (signal?.aborted || hasCode(caught, "engine.unavailable")) throw caught;
+      this.#deps.log.warn({ err: caught, what }, "leftover not removed");
+      return false;
+    }
+  }
+
   #ripe(key: string): boolean {
     const now = this.#deps.nowMs();
     const first = this.#firstSeen.get(key) ?? now;
     this.#firstSeen.set(key, first);
+    this.#seen.add(key);
     return now - first >= this.#deps.graceMs;
   }
 }

@@ -14,10 +14,14 @@ export interface LaneCell<L extends LaneLink> {
   link: L | null;
   /** Monotonic ms of the last proof of life; the cell's making counts as one. */
   lastAnswerMs: number;
+  /** Monotonic ms since when the container has been in limbo; null when it is not. */
+  limboSinceMs: number | null;
   /** Consecutive pings without an answer. */
   missedPings: number;
   /** A person's standing request. */
   request: LaneRequest | null;
+  /** Ends a wait for proof when something else is wanted meanwhile; made anew by each run of the loop. */
+  interrupt: AbortController;
   /** The container as last inspected. */
   container: ObservedContainer | null;
   /** Differences as last judged: wanted against record, and container against record. */
@@ -29,10 +33,23 @@ export interface LaneCell<L extends LaneLink> {
   monitor: PidRecord | null;
   /** Network and volume are known to exist. */
   resourcesReady: boolean;
-  /** A proof under way, begun while the start call still runs. */
-  earlyProof: Promise<L> | null;
+  /** The container was found running, not started by this daemon: what fails in it is no failed start. */
+  adopted: boolean;
+  supply: CredentialSupply<L>;
   /** Called whenever the state or the desired state has changed. */
   readonly watchers: Set<() => void>;
+}
+
+/** What is known of a lane's credentials. */
+export interface CredentialSupply<L extends LaneLink> {
+  /** Digest of what its worker has last confirmed; null for nothing. */
+  readonly digest: string | null;
+  /** The link over which they were first delivered; another one has to see to it anew. */
+  readonly link: L | null;
+  /** Failed deliveries in a row, since the last success or change. */
+  failures: number;
+  /** Monotonic ms of the next try; null when none is due. */
+  dueMs: number | null;
 }
 
 /** A process that cannot be mistaken for another: its pid and its start time in clock ticks. */
@@ -52,15 +69,18 @@ export function newCell<L extends LaneLink>(lane: Lane, memory: LaneMemory, nowM
     memory,
     link: null,
     lastAnswerMs: nowMonotonicMs,
+    limboSinceMs: null,
     missedPings: 0,
     request: null,
+    interrupt: new AbortController(),
     container: null,
     drift: [],
     heldDrift: null,
     main: null,
     monitor: null,
     resourcesReady: false,
-    earlyProof: null,
+    adopted: false,
+    supply: { digest: null, link: null, failures: 0, dueMs: null },
     watchers: new Set(),
   };
 }

@@ -1,16 +1,17 @@
 import { AppError, hasCode, toAppError } from "../base/index.ts";
 import { containerOf, type LaneCause, toCause } from "../lane/index.ts";
-import { type Observed, type Plan, planLane, type Wanted } from "../reconcile/index.ts";
+import { isFailure, type Observed, type Plan, planLane, type Wanted } from "../reconcile/index.ts";
 import { applyEvent } from "./apply-event.ts";
 import type { Workshop } from "./deps.ts";
 import { endContainer } from "./end-container.ts";
 import type { EngineState } from "./engine-session.ts";
-import { execStep, type StepContext } from "./execute-step.ts";
-import { isTerminalCause, recordFailure } from "./failure.ts";
+import { execStep } from "./execute-step.ts";
+import { isTerminalCause, readTail, recordFailure } from "./failure.ts";
 import type { LaneCell } from "./lane-cell.ts";
 import { observeContainer, observeWanted } from "./observe.ts";
 import type { EngineConnection, LaneLink } from "./ports.ts";
 import { dropLink } from "./prove.ts";
+import type { StepContext } from "./step-context.ts";
 
 /** How one run over a lane ended. */
 export type LoopOutcome =
@@ -31,6 +32,7 @@ export async function reconcileLane<L extends LaneLink>(
   if (engine.kind === "down") return engineDown(shop, cell, engine.cause);
   if (cell.state.phase === "unknown") applyEvent(shop, cell, { type: "engine_back", atMs: shop.clock.nowMs() });
   noticeSilence(shop, cell);
+  cell.interrupt = new AbortController();
   try {
     const { wanted, seen } = await look(shop, cell, engine.connection, signal);
     forgetVanished(shop, cell, seen);
@@ -57,16 +59,15 @@ async function execPlan<L extends LaneLink>(ctx: StepContext<L>, plan: Plan): Pr
   for (const step of plan.steps) await execStep(ctx, step);
   if (plan.steps.some((step) => step.op === "dispose")) return { kind: "disposed" };
   const { state } = ctx.cell;
-  if (state.phase === "backoff")
+  if (state.phase === "backoff" && ctx.cell.lane.desired === "up")
     return { kind: "requeue", afterMs: Math.max(0, state.untilMs - ctx.shop.clock.nowMs()) };
   // What was just started is looked at once more, for its pids: without them its death could not be proven later.
-  if (state.phase === "ready" && ctx.cell.main?.containerId !== state.containerId)
-    return { kind: "requeue", afterMs: 0 };
+  const isUnseen = state.phase === "ready" && ctx.cell.main?.containerId !== state.containerId;
+  if (plan.requeueMs === null && isUnseen) return { kind: "requeue", afterMs: 0 };
   return plan.requeueMs === null ? { kind: "settled" } : { kind: "requeue", afterMs: plan.requeueMs };
 }
 
 function engineDown<L extends LaneLink>(shop: Workshop<L>, cell: LaneCell<L>, cause: LaneCause): LoopOutcome {
-  cell.earlyProof = null;
   if (cell.state.phase !== "unknown" && cell.state.phase !== "failed") {
     applyEvent(shop, cell, { type: "engine_lost", cause, atMs: shop.clock.nowMs() });
   }
@@ -106,8 +107,12 @@ function forgetVanished<L extends LaneLink>(shop: Workshop<L>, cell: LaneCell<L>
   dropLink(shop, cell, "the container is gone");
   shop.desk.onLaneDead({ laneId: cell.lane.id, generation, volumeIntact: true });
   cell.resourcesReady = false;
-  const cause = { code: "container_gone", message: "the container was removed from outside" };
+  // The removal that was begun may have done its work although the call failed.
+  const ended = cell.state.phase === "stopping" ? cell.state.cause : null;
+  const cause = ended ?? { code: "container_gone", message: "the container was removed from outside" };
   applyEvent(shop, cell, { type: "gone", cause, atMs: shop.clock.nowMs() });
+  if (ended && isFailure(ended))
+    recordFailure(shop, cell, { cause: ended, terminal: isTerminalCause(ended.code), logTail: [] });
 }
 
 /**
@@ -116,8 +121,8 @@ function forgetVanished<L extends LaneLink>(shop: Workshop<L>, cell: LaneCell<L>
  */
 async function afterError<L extends LaneLink>(ctx: StepContext<L>, error: AppError): Promise<LoopOutcome> {
   const { shop, cell, engine, signal } = ctx;
-  cell.earlyProof = null;
   if (hasCode(error, "engine.unavailable", "engine.refused")) return { kind: "requeue", afterMs: 200 };
+  if (cell.interrupt.signal.aborted && hasCode(error, "cancelled")) return { kind: "requeue", afterMs: 0 };
   if (error.code.startsWith("internal.") || error.code.startsWith("store.")) throw error;
   const { phase } = cell.state;
   // While a start waits for proof, only its own deadline or its end makes it a failure; a silent link does not.
@@ -128,7 +133,7 @@ async function afterError<L extends LaneLink>(ctx: StepContext<L>, error: AppErr
     return { kind: "requeue", afterMs: phase === "unready" ? shop.limits.plan.reproveMs : 1000 };
   }
   const containerId = containerOf(cell.state);
-  const logTail = containerId === null ? [] : await engine.runtime.containerLogs(containerId, { signal, lines: 40 });
+  const logTail = containerId === null ? [] : await readTail(shop, engine, containerId, { signal });
   shop.log.warn({ lane: cell.lane.id, err: error, phase, logTail }, "lane start failed");
   // The network or the volume may be what was missing.
   cell.resourcesReady = false;

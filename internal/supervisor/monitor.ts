@@ -1,7 +1,9 @@
+import { withDeadline } from "../base/index.ts";
 import type { Workshop } from "./deps.ts";
-import { forgetFailures } from "./failure.ts";
+import { forgetFailures, silentError } from "./failure.ts";
 import type { LaneCell } from "./lane-cell.ts";
 import type { LaneLink } from "./ports.ts";
+import { retrySupply } from "./supply-credentials.ts";
 
 /** Asks one lane's worker for a sign of life over its link, and keeps the count of misses. True when it answered. */
 export async function askWorker<L extends LaneLink>(
@@ -11,9 +13,11 @@ export async function askWorker<L extends LaneLink>(
 ): Promise<boolean> {
   const link = cell.link;
   if (!link) return false;
-  const timeout = AbortSignal.timeout(shop.limits.ping.timeoutMs);
+  const { clock, limits } = shop;
   try {
-    await link.ping({ signal: signal ? AbortSignal.any([signal, timeout]) : timeout });
+    const makeError = () => silentError(cell.lane.name);
+    const askFor = { ms: limits.ping.timeoutMs, signal, makeError, clock };
+    await withDeadline(askFor, (within) => link.ping({ signal: within }));
   } catch {
     if (!signal?.aborted && cell.link === link) cell.missedPings++;
     return false;
@@ -28,8 +32,9 @@ async function pingLane<L extends LaneLink>(shop: Workshop<L>, cell: LaneCell<L>
   const answered = await askWorker(shop, cell, signal);
   if (signal.aborted) return;
   const { phase } = cell.state;
-  if (answered ? phase === "unready" : phase === "ready" && cell.missedPings >= shop.limits.ping.misses)
-    shop.wake(cell.lane.id);
+  const isMissed = cell.missedPings >= shop.limits.ping.misses && (phase === "ready" || phase === "draining");
+  if (answered ? phase === "unready" : isMissed) shop.wake(cell.lane.id);
+  if (answered) await retrySupply(shop, cell, signal);
   const readyForMs = cell.state.phase === "ready" ? shop.clock.nowMs() - cell.state.atMs : 0;
   if (readyForMs >= shop.limits.restart.forgetAfterReadyMs) forgetFailures(shop, cell);
 }

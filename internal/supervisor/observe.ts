@@ -100,13 +100,16 @@ export async function observeContainer<L extends LaneLink>(
   cell.container = inspect;
   const container = inspect ? judge(shop, cell, inspect, wanted) : null;
   cell.drift = container ? [...container.specDrift, ...container.handDrift] : [];
-  if (cell.drift.length === 0) cell.heldDrift = null;
+  // What cannot be built shows no drift, and is held all the same.
+  if (cell.drift.length === 0 && wanted.spec.kind === "ok") cell.heldDrift = null;
+  const now = shop.clock.monotonicMs();
+  cell.limboSinceMs = container?.liveness.kind === "limbo" ? (cell.limboSinceMs ?? now) : null;
   return {
     container,
     busy: shop.desk.busy(lane.id),
     linked: cell.link !== null,
-    silentMs:
-      cell.link !== null && cell.missedPings === 0 ? 0 : Math.max(1, shop.clock.monotonicMs() - cell.lastAnswerMs),
+    silentMs: cell.link !== null && cell.missedPings === 0 ? 0 : Math.max(1, now - cell.lastAnswerMs),
+    limboMs: cell.limboSinceMs === null ? 0 : now - cell.limboSinceMs,
   };
 }
 

@@ -1,3 +1,4 @@
+import type { AppError } from "../base/index.ts";
 import type {
   ContainerSummary,
   Desired,
@@ -178,6 +179,19 @@ export interface WorkerLinks<L extends LaneLink> {
   probe(target: WorkerTarget, opts: CallOptions): Promise<ProbeResult>;
   /** @throws worker.unreachable, worker.impostor, worker.protocol */
   open(target: WorkerTarget, opts: CallOptions): Promise<L>;
+}
+
+/** The host's credentials as lanes get them. There is none where no folder of them is configured. */
+export interface Credentials<L extends LaneLink> {
+  /**
+   * Has the lane's worker place them, and resolves with their digest once it has shown that they are there just as they
+   * were sent; null when there are none to have. May be called again, also while a call is under way.
+   * @throws credentials.refused when they cannot be used on the host, and never could since the daemon's start;
+   * credentials.failed (retryable) when the lane could not take them; worker.unreachable
+   */
+  deliver(link: L, opts: CallOptions): Promise<string | null>;
+  /** Why the host's credentials cannot be used now; what was usable last is delivered meanwhile. */
+  refusal(): AppError | null;
 }
 
 /** Which worker, and what proves it. */

@@ -6,6 +6,9 @@ import type { CallOptions, LaneLink, WorkerTarget } from "./ports.ts";
 /** A worker that does not answer is looked after this often; usual starts are over by then. */
 const CHECK_ALIVE_MS = 300;
 
+/** Each pause is so much longer than the one before: so at most a fourteenth of the wait is lost. */
+const PROBE_GROWTH = 1.07;
+
 /** What {@link proveWorker} waits with. */
 export interface ProofOptions extends CallOptions {
   readonly withinMs: number;
@@ -27,8 +30,9 @@ export async function proveWorker<L extends LaneLink>(
   const makeError = () => proofError(target, opts.withinMs, seen.last, seen.impostor);
   const { first, longest } = shop.limits.probeEveryMs;
   let checkedMs = shop.clock.monotonicMs();
-  return withDeadline({ ms: opts.withinMs, signal: opts.signal, makeError }, async (signal) => {
-    for (let pauseMs = first; ; pauseMs = Math.min(pauseMs * 1.15, longest)) {
+  const { clock } = shop;
+  return withDeadline({ ms: opts.withinMs, signal: opts.signal, makeError, clock }, async (signal) => {
+    for (let pauseMs = first; ; pauseMs = Math.min(pauseMs * PROBE_GROWTH, longest)) {
       const probe = await shop.links.probe(target, { signal });
       throwIfAborted(signal);
       const link = probe.kind === "proven" ? await tryOpen(shop, target, signal) : null;
@@ -77,7 +81,10 @@ function proofError(target: WorkerTarget, withinMs: number, last: string, impost
   });
 }
 
-/** Makes `link` the cell's link: jobs go over it, and its end wakes the lane's loop at once. */
+/**
+ * Makes `link` the cell's link: jobs go over it, and its end wakes the lane's loop at once.
+ * @throws what the dispatcher throws that cannot take it over; the cell has no link then
+ */
 export function adoptLink<L extends LaneLink>(shop: Workshop<L>, cell: LaneCell<L>, link: L): void {
   if (cell.link && cell.link !== link) cell.link.close("replaced by a newer link");
   cell.link = link;
@@ -90,7 +97,14 @@ export function adoptLink<L extends LaneLink>(shop: Workshop<L>, cell: LaneCell<
     shop.desk.detachLink(cell.lane.id);
     shop.wake(cell.lane.id);
   });
-  shop.desk.attachLink(link);
+  try {
+    shop.desk.attachLink(link);
+  } catch (error) {
+    // A link that carries no jobs is none: it is opened anew.
+    cell.link = null;
+    link.close("the dispatcher could not take it over");
+    throw error;
+  }
 }
 
 /** Drops the cell's link without waking the loop: the caller is the loop. */

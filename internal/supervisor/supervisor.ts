@@ -1,4 +1,4 @@
-import { AppError, Semaphore, TaskGroup } from "../base/index.ts";
+import { AppError, hasCode, Semaphore, TaskGroup } from "../base/index.ts";
 import {
   type ContainerSummary,
   type Desired,
@@ -24,6 +24,7 @@ import { askWorker, runMonitor } from "./monitor.ts";
 import { findImagesOnce, type ImageFinder, observeWanted } from "./observe.ts";
 import type { CallOptions, EngineConnection, LaneLink } from "./ports.ts";
 import { dropLink } from "./prove.ts";
+import { spreadCredentials } from "./supply-credentials.ts";
 
 /** A lane as it is now: its record, its state and what was last seen of its container. */
 export interface LaneView {
@@ -32,6 +33,8 @@ export interface LaneView {
   readonly container: ObservedContainer | null;
   readonly drift: readonly DriftField[];
   readonly linked: boolean;
+  /** Digest of the credentials that its worker has confirmed last. */
+  readonly credentials: string | null;
 }
 
 /** What a person may plan for. */
@@ -43,8 +46,11 @@ const SETTLED: ReadonlySet<LanePhase> = new Set(["ready", "failed", "unknown"]);
 /** Causes of failure that are gone once a spec can be built. */
 const REMEDIED: ReadonlySet<string> = new Set(["engine.image_missing", "lane.worktree_missing", "config.invalid"]);
 
-/** How often the janitor sweeps beside its pass after the first relist. */
+/** How often the janitor sweeps when nothing strays. */
 const JANITOR_EVERY_MS = 3_600_000;
+
+/** So long after the engine came (back) it sweeps with each relist: what was cut off then shows only bit by bit. */
+const JANITOR_ALERT_MS = 60_000;
 
 /**
  * Keeps every lane as it is wanted. Level-based: events, relists, calls and timers only wake a lane's loop, which
@@ -60,6 +66,7 @@ export class Supervisor<L extends LaneLink> {
   #engine: EngineState = { kind: "searching" };
   #relisted: readonly ContainerSummary[] = [];
   #lastSweepMs: number | null = null;
+  #engineSinceMs = 0;
 
   constructor(deps: SupervisorDeps<L>) {
     this.#shop = {
@@ -147,7 +154,7 @@ export class Supervisor<L extends LaneLink> {
    * A lane that says it is ready is asked over its link before that is believed.
    */
   async ensure(laneId: string, opts: CallOptions & { readonly waitMs: number }): Promise<LaneView> {
-    const cell = this.#cell(laneId);
+    const cell = this.#kept(laneId);
     if (cell.lane.desired !== "up") this.#want(cell, "up");
     const askedMs = this.#shop.clock.monotonicMs();
     if (cell.state.phase === "ready" && (await askWorker(this.#shop, cell, opts.signal)) && isReady(cell))
@@ -161,14 +168,15 @@ export class Supervisor<L extends LaneLink> {
 
   /** A person's start: forgets failures, then as {@link ensure}. */
   async startLane(laneId: string, opts: CallOptions & { readonly waitMs: number }): Promise<LaneView> {
-    this.#reset(this.#cell(laneId), { code: "user_start", message: "started by request" });
+    this.#reset(this.#kept(laneId), { code: "user_start", message: "started by request" });
     return this.ensure(laneId, opts);
   }
 
   /** Wants the lane stopped and waits until its death is proven. */
   async stop(laneId: string, opts: CallOptions & { readonly waitMs: number }): Promise<LaneView> {
-    const cell = this.#cell(laneId);
+    const cell = this.#kept(laneId);
     this.#reset(cell, { code: "user_stop", message: "stopped by request" });
+    cell.request = null;
     this.#want(cell, "stopped");
     await this.#until(cell, (c) => isDown(c) || c.lane.desired !== "stopped", opts);
     return viewOf(cell);
@@ -179,7 +187,7 @@ export class Supervisor<L extends LaneLink> {
     laneId: string,
     opts: CallOptions & { readonly waitMs: number; readonly now: boolean; readonly kind: "restart" | "recreate" },
   ): Promise<LaneView> {
-    const cell = this.#cell(laneId);
+    const cell = this.#kept(laneId);
     const cause: LaneCause = {
       code: `user_${opts.kind}`,
       message: `${opts.kind === "restart" ? "restarted" : "recreated"} by request`,
@@ -212,10 +220,10 @@ export class Supervisor<L extends LaneLink> {
 
   /** Changes settings; drift follows by the lane's policy. A failed lane gets another chance. */
   patch(laneId: string, settings: LaneSettings): LaneView {
-    const cell = this.#cell(laneId);
+    const cell = this.#kept(laneId);
     cell.lane = this.#shop.store.updateLane(laneId, { settings });
     this.#reset(cell, { code: "config_changed", message: "its settings were changed" });
-    this.#shop.wake(laneId);
+    this.#heed(cell);
     return viewOf(cell);
   }
 
@@ -242,14 +250,25 @@ export class Supervisor<L extends LaneLink> {
     throw new AppError({ code: "engine.unavailable", message: cause.message, hint, retry: "retryable" });
   }
 
-  /** Has a lane looked at: a job was submitted, the last one ended. */
+  /**
+   * Has a lane looked at: a job was submitted, the last one ended. A ready lane at work goes on as it is, and looking at
+   * it takes time from that work; its end wakes it in any case.
+   */
   wake(laneId: string): void {
+    if (this.#cells.get(laneId)?.state.phase === "ready" && this.#shop.desk.busy(laneId)) return;
     this.#shop.wake(laneId);
   }
 
   /** Breaks a lane's link; the loop opens another one. */
   dropLink(laneId: string, reason: string): void {
     this.#cells.get(laneId)?.link?.close(reason);
+  }
+
+  /** The host's credentials have changed, or cannot be used any more. */
+  credentialsChanged(): void {
+    const spawn = (name: string, fn: () => Promise<void>) => this.#tasks.run(name, fn);
+    const reset = (cell: LaneCell<L>, cause: LaneCause) => this.#reset(cell, cause);
+    spreadCredentials(this.#shop, this.#cells.values(), { spawn, reset, signal: this.#detach.signal });
   }
 
   /** One pass of the janitor over the last relist. */
@@ -279,6 +298,7 @@ export class Supervisor<L extends LaneLink> {
 
   #onEngine(state: EngineState): void {
     this.#engine = state;
+    if (state.kind === "up") this.#engineSinceMs = this.#shop.clock.monotonicMs();
     if (state.kind === "down") this.#shop.log.warn({ cause: state.cause }, "engine down");
     if (state.kind === "up") this.#shop.log.info({ facts: state.connection.facts }, "engine up");
     for (const laneId of this.#cells.keys()) this.#shop.wake(laneId);
@@ -293,7 +313,7 @@ export class Supervisor<L extends LaneLink> {
       const name = resourceNames(this.#shop.install.install, cell.lane.id).container;
       const [was, is] = [before.get(name), now.get(name)];
       const moved = was?.id !== is?.id || was?.status !== is?.status || was?.pid !== is?.pid;
-      if (moved || this.#monitorGone(cell) || (await this.#driftedSince(cell, connection, findImage)))
+      if (moved || this.#monitorGone(cell) || (await this.#changedSince(cell, connection, findImage)))
         this.#shop.wake(cell.lane.id);
     }
     await this.#sweepWhenDue(containers, connection);
@@ -306,6 +326,17 @@ export class Supervisor<L extends LaneLink> {
       cell.monitor !== null &&
       this.#shop.host.startTime(cell.monitor.pid) !== cell.monitor.startTime
     );
+  }
+
+  /** As {@link #driftedSince}; no, when it cannot be told now: that is no reason to give up a connection that works. */
+  async #changedSince(cell: LaneCell<L>, connection: EngineConnection, findImage: ImageFinder): Promise<boolean> {
+    try {
+      return await this.#driftedSince(cell, connection, findImage);
+    } catch (caught) {
+      if (this.#detach.signal.aborted || hasCode(caught, "engine.unavailable")) throw caught;
+      this.#shop.log.warn({ lane: cell.lane.id, err: caught }, "drift not looked at");
+      return false;
+    }
   }
 
   /** The wanted spec is rebuilt from its sources; a moved image tag or another owner shows here. */
@@ -325,10 +356,19 @@ export class Supervisor<L extends LaneLink> {
 
   async #sweepWhenDue(containers: readonly ContainerSummary[], connection: EngineConnection): Promise<void> {
     const now = this.#shop.clock.monotonicMs();
+    const isStray = ({ labels }: ContainerSummary) => labels === null || !this.#cells.has(labels.lane);
     // Strays ripen, so the passes that follow a sighting come with the relists until it is gone.
-    if (this.#lastSweepMs !== null && this.#strays.size === 0 && now - this.#lastSweepMs < JANITOR_EVERY_MS) return;
+    const alert = this.#strays.size > 0 || now - this.#engineSinceMs < JANITOR_ALERT_MS || containers.some(isStray);
+    if (!alert && this.#lastSweepMs !== null && now - this.#lastSweepMs < JANITOR_EVERY_MS) return;
     this.#lastSweepMs = now;
-    await this.#janitor(connection, this.#shop.limits.orphanGraceMs).sweep(containers, { signal: this.#detach.signal });
+    const janitor = this.#janitor(connection, this.#shop.limits.orphanGraceMs);
+    try {
+      await janitor.sweep(containers, { signal: this.#detach.signal });
+    } catch (caught) {
+      // A leftover that will not go is no reason to give up a connection that works.
+      if (this.#detach.signal.aborted || hasCode(caught, "engine.unavailable")) throw caught;
+      this.#shop.log.warn({ err: caught }, "janitor stopped short");
+    }
   }
 
   #janitor(connection: EngineConnection, graceMs: number): Janitor {
@@ -341,7 +381,7 @@ export class Supervisor<L extends LaneLink> {
         host,
         log,
         isKnown: (laneId) => this.#cells.has(laneId),
-        nowMs: () => clock.nowMs(),
+        nowMs: () => clock.monotonicMs(),
         graceMs,
       },
       this.#strays,
@@ -362,9 +402,23 @@ export class Supervisor<L extends LaneLink> {
     throw new AppError({ code: "lane.not_found", message: `there is no lane ${laneId}`, hint: "see: lane ls" });
   }
 
+  /** A lane that is to stay: a removal that was begun is not taken back. */
+  #kept(laneId: string): LaneCell<L> {
+    const cell = this.#cell(laneId);
+    if (cell.lane.desired !== "gone") return cell;
+    const message = `lane ${cell.lane.name} is being removed`;
+    throw new AppError({ code: "lane.not_found", message, hint: "see whether it is gone: lane ls" });
+  }
+
   #want(cell: LaneCell<L>, desired: Desired): void {
     if (cell.lane.desired !== desired) cell.lane = this.#shop.store.updateLane(cell.lane.id, { desired });
     publish(cell);
+    this.#heed(cell);
+  }
+
+  /** Something else is wanted now: a start that waits for proof is not waited for. */
+  #heed(cell: LaneCell<L>): void {
+    cell.interrupt.abort();
     this.#shop.wake(cell.lane.id);
   }
 
@@ -395,8 +449,8 @@ export class Supervisor<L extends LaneLink> {
 }
 
 function viewOf<L extends LaneLink>(cell: LaneCell<L>): LaneView {
-  const { lane, state, container, drift, link } = cell;
-  return { lane, state, container, drift, linked: link !== null };
+  const { lane, state, container, drift, link, supply } = cell;
+  return { lane, state, container, drift, linked: link !== null, credentials: supply.digest };
 }
 
 function isReady<L extends LaneLink>(cell: LaneCell<L>): boolean {

@@ -37,6 +37,7 @@ export async function warmUp(who: { readonly uid: number; readonly gid: number; 
     port: 0,
     relayPort: 0,
     setpriv: "setpriv",
+    placer: [],
     worker: who,
     env: {},
     clock: systemClock,

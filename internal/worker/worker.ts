@@ -10,6 +10,7 @@ import { chooseIdentity } from "./identity.ts";
 import { createJobs, createPipePool, END_LADDER, type LadderStep } from "./jobs/index.ts";
 import type { LinkServer } from "./link/link-server.ts";
 import type { WorkerLog } from "./log.ts";
+import type { Credentials } from "./placement/credentials.ts";
 import { prepareState } from "./prepare-state.ts";
 import { createHostCalls } from "./relay/host-calls.ts";
 import { createRelay } from "./relay/relay.ts";
@@ -27,6 +28,8 @@ export interface WorkerOptions {
   readonly relayPort: number;
   /** Absolute path of util-linux `setpriv`. */
   readonly setpriv: string;
+  /** The program that places credentials: it calls `runPlacer`, as the agent's user. */
+  readonly placer: readonly string[];
   readonly worker: { readonly uid: number; readonly gid: number; readonly pid: number };
   /** The worker's own environment; only named variables of it reach jobs. */
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -78,9 +81,15 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const ladder = options.ladder ?? END_LADDER;
   const jobs = createJobs({ clock, log, identity, env, ladder, pipes, spool, generation });
 
+  const loadCredentials = lazy(async () => {
+    const { createCredentials } = await import("./placement/credentials.ts");
+    const notePath = join(options.stateDir, "credentials.json");
+    return createCredentials({ home: folders.home, notePath, identity, placer: options.placer, log });
+  });
+  const credentials: Credentials = { deliver: async (files) => (await loadCredentials()).deliver(files) };
   const loadLinks = lazy(async () => {
     const { createLinkServer } = await import("./link/link-server.ts");
-    links = createLinkServer({ clock, log, spool, jobs, calls, facts, secret });
+    links = createLinkServer({ clock, log, spool, jobs, credentials, calls, facts, secret });
     return links;
   });
   door.open({ ...facts, secret }, (request, socket, head) => {

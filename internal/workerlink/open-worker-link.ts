@@ -16,6 +16,7 @@ import { createPendingReplies } from "./pending-replies.ts";
 import type { CallOptions, LinkEnd, OpenLinkOptions, WorkerLink } from "./worker-link.ts";
 
 type Reply = Extract<WorkerFrame, { readonly t: "reply" }>["result"];
+type CredentialReply = Extract<WorkerFrame, { readonly t: "credentials.reply" }>["result"];
 type Asked = DistributiveOmit<Extract<HostFrame, { readonly t: "start" | "cancel" }>, "id">;
 type DistributiveOmit<T, K extends string> = T extends unknown ? Omit<T, K> : never;
 
@@ -31,6 +32,7 @@ export function createOpenLink(
   const { generation, pid, boot, spool } = proven.challenge;
   const replies = createPendingReplies<Reply>();
   const pongs = createPendingReplies<null>();
+  const deliveries = createPendingReplies<CredentialReply>();
   const send = (frame: HostFrame) => void socket.send(frame).catch(() => {});
   const calls = createLaneCalls(on.apiRequest, send);
   let lastHeardMs = clock.monotonicMs();
@@ -47,16 +49,25 @@ export function createOpenLink(
     const error = how.error ?? unreachable(laneId, how.reason);
     replies.end(error);
     pongs.end(error);
+    deliveries.end(error);
     calls.end();
     resolveClosed(how.reason);
     on.closed(how);
   };
   const ask = async (frame: Asked, opts: CallOptions): Promise<AttemptReport> => {
     const bytes = Buffer.byteLength(JSON.stringify(frame)) + ID_ROOM;
-    if (bytes > LINK_FRAME_MAX_BYTES) throw tooLarge(bytes);
+    if (bytes > LINK_FRAME_MAX_BYTES) throw tooLarge("a job", bytes, "put long input into a file of the worktree");
     const result = await replies.request((id) => socket.send({ ...frame, id } as HostFrame), opts);
     if (result.kind === "refused") throw refused(laneId, result.error.code, result.error.message);
     return result.attempt;
+  };
+  const deliverCredentials: WorkerLink["deliverCredentials"] = async (files, opts) => {
+    const frame = { t: "credentials" as const, files: [...files] };
+    const bytes = Buffer.byteLength(JSON.stringify(frame)) + ID_ROOM;
+    if (bytes > LINK_FRAME_MAX_BYTES) throw tooLarge("credentials", bytes, "keep only login files in the folder");
+    const result = await deliveries.request((id) => socket.send({ ...frame, id }), opts);
+    if (result.kind === "refused") throw refused(laneId, result.error.code, result.error.message);
+    return result.manifest;
   };
   const ping = async (opts: CallOptions): Promise<number> => {
     const sentAtMs = clock.monotonicMs();
@@ -70,6 +81,9 @@ export function createOpenLink(
         break;
       case "reply":
         if (!replies.settle(frame.id, frame.result)) socket.cut("a reply to nothing that was asked");
+        break;
+      case "credentials.reply":
+        if (!deliveries.settle(frame.id, frame.result)) socket.cut("an answer to no delivery of credentials");
         break;
       case "pong":
         if (!pongs.settle(frame.id, null)) socket.cut("a pong to no ping");
@@ -121,6 +135,7 @@ export function createOpenLink(
     attempts: proven.attempts,
     start: (job, attempt, bodyHash, work, opts) => ask({ t: "start", job, attempt, generation, bodyHash, work }, opts),
     cancel: (job, attempt, opts) => ask({ t: "cancel", job, attempt }, opts),
+    deliverCredentials,
     ack: (job, attempt, seq) => send({ t: "ack", job, attempt, seq }),
     ping,
     close: (reason) => {
@@ -138,10 +153,10 @@ function toLinkEnd(laneId: string, end: SocketEnd): LinkEnd {
   return { kind: "lost", reason, error: unreachable(laneId, reason, end.error ?? undefined) };
 }
 
-function tooLarge(bytes: number): AppError {
+function tooLarge(what: string, bytes: number, hint: string): AppError {
   return new AppError({
     code: "request.too_large",
-    message: `a job of ${bytes} bytes does not fit a frame of ${LINK_FRAME_MAX_BYTES}`,
-    hint: "put long input into a file of the worktree",
+    message: `${what} of ${bytes} bytes does not fit a frame of ${LINK_FRAME_MAX_BYTES}`,
+    hint,
   });
 }

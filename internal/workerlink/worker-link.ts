@@ -1,6 +1,6 @@
 import type { AppError, Clock } from "../base/index.ts";
 import type { WorkerEvent } from "../job/index.ts";
-import type { AttemptReport, StartWork } from "../protocol/index.ts";
+import type { AttemptReport, CredentialFile, CredentialProof, StartWork } from "../protocol/index.ts";
 import type { LinkTarget } from "./host-handshake.ts";
 
 /** Options of every call that can wait. */
@@ -87,6 +87,12 @@ export interface WorkerLink {
   start(job: string, attempt: number, bodyHash: string, work: StartWork, opts: CallOptions): Promise<AttemptReport>;
   /** Begins to end an attempt; the end comes as an event. @throws worker.refused, worker.unreachable */
   cancel(job: string, attempt: number, opts: CallOptions): Promise<AttemptReport>;
+  /**
+   * Has the worker place exactly these files below the agent's home, and resolves with what was then measured there;
+   * whether that is what was sent is for the caller to say. Deliveries take effect in the order they are sent.
+   * @throws worker.refused (details.code says why), worker.unreachable, request.too_large
+   */
+  deliverCredentials(files: readonly CredentialFile[], opts: CallOptions): Promise<readonly CredentialProof[]>;
   /** Everything through `seq` is committed. Lost acks are harmless. */
   ack(job: string, attempt: number, seq: number): void;
   /** One round trip, ms. @throws worker.unreachable */

@@ -65,7 +65,6 @@ export async function openBareLane(
   return {
     name,
     boot,
-    ...({ body } as object),
     start: async ({ signal }) => {
       let lane: InspectedLane | undefined;
       const ms = await timed(async () => {

@@ -5,7 +5,13 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ApiLane, ApiStatus } from "../../internal/protocol/api.ts";
-import { type CliResult, eventually, type Installation, newInstallation, sweepInstall } from "../support/installation.ts";
+import {
+  type CliResult,
+  eventually,
+  type Installation,
+  newInstallation,
+  sweepInstall,
+} from "../support/installation.ts";
 
 /** Every refusal names a next step, on stderr, and says nothing on stdout. */
 function expectRefusal(result: CliResult, code: number, text: string | RegExp): void {

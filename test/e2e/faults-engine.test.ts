@@ -63,7 +63,9 @@ describe("an engine that is hurt", () => {
     const job = await ward.startJob({ seconds: 3 });
     const was = await service();
     process.kill(was.pid, "SIGKILL");
-    const next = await eventually(async () => ((await service()).pid === was.pid ? null : service()), { what: "a new service" });
+    const next = await eventually(async () => ((await service()).pid === was.pid ? null : service()), {
+      what: "a new service",
+    });
     expect(lives(next)).toBe(true);
     expect((await ward.ended(job.id)).job).toMatchObject({ state: "succeeded", attempt: 1 });
     const lane = await ward.readyAs(1);
@@ -72,15 +74,18 @@ describe("an engine that is hurt", () => {
     await expectOnly(home, [lane]);
   });
 
-  it.each(["creating", "starting", "probing"])("brings a lane up although the service is killed while it is %s", async (phase) => {
-    const name = `engine-${++count}`;
-    const ward = wardOf(home, await home.json<ApiLane>(["add", name, "--wait", "0s"]));
-    await ward.until(phase, (lane) => lane.state === phase);
-    process.kill((await service()).pid, "SIGKILL");
-    const lane = await ward.readyAs(1);
-    expect((await home.lane(["run", name, "--", "echo", "works"])).stdout).toBe("works\n");
-    await expectOnly(home, [lane]);
-  });
+  it.each(["creating", "starting", "probing"])(
+    "brings a lane up although the service is killed while it is %s",
+    async (phase) => {
+      const name = `engine-${++count}`;
+      const ward = wardOf(home, await home.json<ApiLane>(["add", name, "--wait", "0s"]));
+      await ward.until(phase, (lane) => lane.state === phase);
+      process.kill((await service()).pid, "SIGKILL");
+      const lane = await ward.readyAs(1);
+      expect((await home.lane(["run", name, "--", "echo", "works"])).stdout).toBe("works\n");
+      await expectOnly(home, [lane]);
+    },
+  );
 
   it("gives a stopped lane another port when its own was taken meanwhile", async () => {
     const ward = await newLane();

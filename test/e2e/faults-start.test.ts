@@ -1,7 +1,7 @@
-import { createHash } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { ApiLane, ApiWorkspace } from "../../internal/protocol/api.ts";
 import { laneIdOf } from "../../internal/lane/index.ts";
+import type { ApiLane, ApiWorkspace } from "../../internal/protocol/api.ts";
+import { makeBrokenImage, runIdle } from "../support/by-hand.ts";
 import { eventually, type Installation, newInstallation, uniqueName } from "../support/installation.ts";
 import { expectOnly } from "../support/leftovers.ts";
 import { inspectContainer, podman } from "../support/podman.ts";
@@ -22,7 +22,7 @@ describe("a lane that cannot start", () => {
     await home.up();
     workspace = await home.json<ApiWorkspace>(["workspace", "add", await home.repository()]);
     image = `localhost/${uniqueName("lk-broken")}:1`;
-    await makeBrokenImage(image);
+    await makeBrokenImage(home, image, 66);
   }, 120_000);
   afterAll(async () => {
     await home[Symbol.asyncDispose]();
@@ -49,7 +49,9 @@ describe("a lane that cannot start", () => {
     });
     expect(history.filter((entry) => entry.event === "create")).toHaveLength(5);
     expect(history.at(-1)).toMatchObject({ event: "give_up", to: "failed" });
-    await eventually(async () => (await podman("ps", "-aq", "--filter", `name=${lane.containerName}`)) === "", { what: "no container" });
+    await eventually(async () => (await podman("ps", "-aq", "--filter", `name=${lane.containerName}`)) === "", {
+      what: "no container",
+    });
 
     // Sticky: relists do not wake it. A person does.
     const again = await home.lane(["start", "broken"]);
@@ -81,8 +83,7 @@ describe("a lane that cannot start", () => {
 
   it("is failed when a foreign container has its name, and leaves that container as it is", async () => {
     const containerName = `lane-${await home.installId()}-${laneIdOf(workspace.id, "taken")}`;
-    const run = ["run", "-d", "--name", containerName, "--entrypoint", "sleep", "--network", "none"];
-    const id = await podman(...run, ...(await limits()), "localhost/lane-runtime:local", "1000");
+    const id = await runIdle(home, { name: containerName });
     try {
       const before = await inspectContainer(id);
       const added = await home.lane(["add", "taken"]);
@@ -102,16 +103,14 @@ describe("a lane that cannot start", () => {
   it("has the janitor remove a container of ours of no known lane, and nothing else", async () => {
     const ward = await newWard(home, "known");
     const install = await home.installId();
-    const run = ["run", "-d", "--entrypoint", "sleep", "--network", "none", ...(await limits())];
-    const tail = ["localhost/lane-runtime:local", "1000"];
-    const canary = await podman(...run, "--name", uniqueName("lk-canary"), ...tail);
+    const canary = await runIdle(home, { name: uniqueName("lk-canary") });
     try {
       const before = await inspectContainer(canary);
       const orphan = `lane-${install}-${uniqueName("gone")}`;
-      const labels = ["--label", `io.lanekeeper.install=${install}`, "--label", "io.lanekeeper.lane=gone-0000000000"];
-      await podman(...run, "--name", orphan, ...labels, ...tail);
-      const network = ["network", "create", "--label", `io.lanekeeper.install=${install}`, "--label", "io.lanekeeper.lane=gone-0000000000"];
-      await podman(...network, orphan);
+      const labels = { "io.lanekeeper.install": install, "io.lanekeeper.lane": "gone-0000000000" };
+      await runIdle(home, { name: orphan, labels });
+      const flags = Object.entries(labels).flatMap(([key, value]) => ["--label", `${key}=${value}`]);
+      await podman("network", "create", ...flags, orphan);
       await expectOnly(home, [ward.born]);
       expect(await inspectContainer(canary)).toEqual(before);
       expect(await ward.now()).toMatchObject({ state: "ready", container: ward.born.container });
@@ -120,8 +119,3 @@ describe("a lane that cannot start", () => {
     }
   });
 });
-
-/** Limits that work here, as the daemon has found them. */
-async function limits(): Promise<string[]> {
-  return ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"];
-}

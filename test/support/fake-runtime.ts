@@ -121,6 +121,11 @@ export class FakeRuntime implements LaneRuntime {
     this.#change(this.#get(idOrName).id, change);
   }
 
+  /** All containers as they are, without a call. */
+  containers(): readonly ObservedContainer[] {
+    return this.#all();
+  }
+
   /** A container that we did not create. */
   addContainer(container: ObservedContainer): void {
     this.#containers.set(container.id, container);

@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { type ExecaError, execa, type Result } from "execa";
 import { startTimeOf } from "../../internal/host/index.ts";
 
-/** Where the built programs are. */
-const BIN = join(import.meta.dirname, "..", "..", "dist", "bin");
+/** What was built. */
+export const DIST = join(import.meta.dirname, "..", "..", "dist");
 
 /** What a call of the CLI gave back. */
 export interface CliResult {
@@ -44,10 +44,14 @@ export interface Installation extends AsyncDisposable {
   stateDir: string;
 }
 
-/** Makes an installation. `config` is the text of its config.yaml. Disposing ends the daemon and removes everything. */
+/**
+ * Makes an installation. `config` is the text of its config.yaml, `dist` another build than this tree's. Disposing ends
+ * the daemon and removes everything.
+ */
 export async function newInstallation(
-  opts: { readonly config?: string; readonly env?: Record<string, string> } = {},
+  opts: { readonly config?: string; readonly env?: Record<string, string>; readonly dist?: string } = {},
 ): Promise<Installation> {
+  const bin = join(opts.dist ?? DIST, "bin");
   const dir = await mkdtemp(join(tmpdir(), "lk-"));
   const env: Record<string, string> = {
     ...(process.env as Record<string, string>),
@@ -75,7 +79,7 @@ export async function newInstallation(
   const stateDir = join(dir, "s", "lanekeeper");
 
   const lane: Installation["lane"] = async (args, o = {}) => {
-    const result = await execa(join(BIN, "lane"), args, {
+    const result = await execa(join(bin, "lane"), args, {
       env,
       extendEnv: false,
       reject: false,
@@ -95,7 +99,7 @@ export async function newInstallation(
   const installId = async (): Promise<string> => (await readFile(join(stateDir, "install"), "utf8")).trim();
 
   const laned = async (): Promise<CliResult> => {
-    const result = await execa(join(BIN, "laned"), [], {
+    const result = await execa(join(bin, "laned"), [], {
       env,
       extendEnv: false,
       reject: false,

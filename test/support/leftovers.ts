@@ -13,10 +13,8 @@ export interface Holdings {
   readonly volumes: readonly string[];
   /** Containers' names of all monitor processes (conmon). */
   readonly monitors: readonly string[];
-  /** Addresses in our networks that a network namespace has: one per running container. */
-  readonly addresses: number;
-  /** Forwards of host ports to addresses in our networks. */
-  readonly forwards: number;
+  /** Addresses in our networks that a network namespace or a forward of a port has, and no container of ours. */
+  readonly deadAddresses: readonly string[];
 }
 
 /** Looks for everything that carries this install id, or lies in one of its networks. */
@@ -28,14 +26,12 @@ export async function observeHoldings(install: string): Promise<Holdings> {
     namesOf("volume", "ls", "--format", "{{.Name}}", ...label),
     listMonitors(`lane-${install}-`),
   ]);
-  const prefixes = await prefixesOf(networks);
   return {
     containers,
     networks,
     volumes,
     monitors: monitors.map((monitor) => monitor.containerName).sort(),
-    addresses: await countAddresses(prefixes),
-    forwards: await countForwards(prefixes),
+    deadAddresses: await deadAddressesIn(await prefixesOf(networks), await addressesOf(containers)),
   };
 }
 
@@ -47,8 +43,7 @@ export function holdingsOf(containerNames: readonly string[]): Holdings {
     networks: names,
     volumes: names.map((name) => `${name}-state`).sort(),
     monitors: names,
-    addresses: names.length,
-    forwards: names.length,
+    deadAddresses: [],
   };
 }
 
@@ -84,20 +79,23 @@ async function prefixesOf(networks: readonly string[]): Promise<string[]> {
   return found.flatMap(({ subnets }) => subnets.map(({ subnet }) => subnet.replace(/\.0\/24$/, ".")));
 }
 
-/** Podman keeps the namespaces of its containers as files there, and forgets those that a killed service was making. */
-async function countAddresses(prefixes: readonly string[]): Promise<number> {
-  let count = 0;
-  for (const name of await readdir("/run/netns").catch(() => [])) {
-    const look = ["--net=/run/netns/" + name, "cat", "/proc/self/net/fib_trie"];
-    const { stdout } = await execa("nsenter", look, { reject: false });
-    const own = new Set([...stdout.matchAll(/\|-- (\S+)\n\s+\/32 host LOCAL/g)].map((match) => match[1] ?? ""));
-    count += [...own].filter((address) => prefixes.some((prefix) => address.startsWith(prefix))).length;
-  }
-  return count;
+async function addressesOf(containers: readonly string[]): Promise<string[]> {
+  if (containers.length === 0) return [];
+  const format = "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}";
+  const shown = await execa("podman", ["container", "inspect", "--format", format, ...containers], { reject: false });
+  return shown.stdout.split(/\s+/).filter(Boolean);
 }
 
-async function countForwards(prefixes: readonly string[]): Promise<number> {
+/** Podman as root keeps namespaces as files, and forgets those that it was making when it was killed. */
+async function deadAddressesIn(prefixes: readonly string[], living: readonly string[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const name of await readdir("/run/netns").catch(() => [])) {
+    const look = [`--net=/run/netns/${name}`, "cat", "/proc/self/net/fib_trie"];
+    const { stdout } = await execa("nsenter", look, { reject: false });
+    found.push(...[...stdout.matchAll(/\|-- (\S+)\n\s+\/32 host LOCAL/g)].map((match) => match[1] ?? ""));
+  }
   const { stdout } = await execa("iptables", ["-t", "nat", "-S"], { reject: false });
-  const targets = stdout.split("\n").flatMap((line) => line.match(/--to-destination (\S+)/)?.[1] ?? []);
-  return targets.filter((target) => prefixes.some((prefix) => target.startsWith(prefix))).length;
+  found.push(...[...(stdout ?? "").matchAll(/--to-destination ([\d.]+)/g)].map((match) => match[1] ?? ""));
+  const ours = found.filter((address) => prefixes.some((prefix) => address.startsWith(prefix)));
+  return [...new Set(ours)].filter((address) => !living.includes(address)).sort();
 }

@@ -26,6 +26,7 @@ export interface Inspected {
   readonly HostConfig: {
     readonly PortBindings: Readonly<Record<string, readonly { readonly HostIp: string; readonly HostPort: string }[]>>;
     readonly RestartPolicy: { readonly Name: string };
+    readonly Memory: number;
   };
   readonly NetworkSettings: { readonly Networks: Readonly<Record<string, { readonly IPAddress: string }>> };
   readonly EffectiveCaps: readonly string[] | null;

@@ -56,6 +56,7 @@ function start() {
       setPaused: () => {},
       stop: async () => {},
     },
+    credentials: { deliver: () => Promise.reject(new Error("unused")) },
     calls: createHostCalls({ clock }),
   });
   const beat = async () => {

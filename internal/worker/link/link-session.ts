@@ -1,8 +1,9 @@
 import type { Clock } from "../../base/index.ts";
-import type { HostFrame } from "../../protocol/index.ts";
+import type { CredentialFile, HostFrame } from "../../protocol/index.ts";
 import { HEARTBEAT_EVERY_MS, HEARTBEAT_SILENCE_MS, LINK_CLOSE } from "../../protocol/link-terms.ts";
 import type { JobReply, Jobs } from "../jobs/index.ts";
 import type { WorkerLog } from "../log.ts";
+import type { Credentials } from "../placement/credentials.ts";
 import type { HostCalls } from "../relay/host-calls.ts";
 import type { AttemptLog, Spool } from "../spool/index.ts";
 import { createEventSender, type EventSender, type SendStart } from "./event-sender.ts";
@@ -14,6 +15,7 @@ export interface SessionDeps {
   readonly log: WorkerLog;
   readonly spool: Spool;
   readonly jobs: Jobs;
+  readonly credentials: Credentials;
   readonly calls: HostCalls;
 }
 
@@ -31,13 +33,15 @@ const WELCOME_ATTEMPTS = 4000;
 
 /** Begins a session: says welcome, and streams once the host has said what it has. */
 export function startSession(link: HostLink, deps: SessionDeps): LinkSession {
-  const { clock, log, spool, jobs, calls } = deps;
+  const { clock, log, spool, jobs, credentials, calls } = deps;
   let sender: EventSender | null = null;
   let lastHeardMs = clock.monotonicMs();
   let ended = false;
 
   const drop = (frame: HostFrame) => link.close(LINK_CLOSE.protocol, `${frame.t} does not fit here`);
   const reply = async (id: number, result: Promise<JobReply>) => link.send({ t: "reply", id, result: await result });
+  const place = async (id: number, files: readonly CredentialFile[]) =>
+    link.send({ t: "credentials.reply", id, result: await credentials.deliver(files) });
   const resume = (acked: Readonly<Record<string, number>>) => {
     const starts: SendStart[] = [];
     for (const attempt of spool.list()) {
@@ -82,6 +86,8 @@ export function startSession(link: HostLink, deps: SessionDeps): LinkSession {
           return void reply(frame.id, jobs.start(frame));
         case "cancel":
           return void reply(frame.id, jobs.cancel(frame.job, frame.attempt));
+        case "credentials":
+          return void place(frame.id, frame.files);
         case "ack":
           return spool.find(frame.job, frame.attempt)?.ack(frame.seq);
         case "api.response":

@@ -319,8 +319,8 @@ describe.each([
   });
 
   it("finds images by reference and by id", async () => {
-    expect(await runtime.findImage(bench.imageName, {})).toEqual({ id: bench.imageId });
-    expect(await runtime.findImage(bench.imageId, {})).toEqual({ id: bench.imageId });
+    expect(await runtime.findImage(bench.imageName, {})).toMatchObject({ id: bench.imageId });
+    expect(await runtime.findImage(bench.imageId, {})).toMatchObject({ id: bench.imageId });
     expect(await runtime.findImage("localhost/nonesuch:none", {})).toBeNull();
   });
 
