@@ -12,6 +12,7 @@ import {
 } from "./http-client.ts";
 import { parseInspect, parseJson, parseList } from "./parse-inspect.ts";
 import { reapNetworks } from "./reap-network.ts";
+import { removeRemains } from "./remove-remains.ts";
 import { toCreateBody } from "./to-create-body.ts";
 import { parseEvents } from "./watch-events.ts";
 
@@ -92,6 +93,8 @@ export function createPodmanRuntime(settings: { readonly address: string }) {
       query("explain a failure", path, opts, [200, 204, 404]);
   const drop = (act: string, path: string, opts: CallOptions) =>
     call([200, 204, 404], { method: "DELETE", path, act, deadlineMs: DEADLINE_MS.remove, signal: opts.signal });
+  const clear = (name: string, opts: CallOptions) =>
+    removeRemains(name, { ask: asker(opts), drop: (path) => drop(`remove what is left of ${name}`, path, opts) });
 
   return {
     address,
@@ -140,7 +143,8 @@ export function createPodmanRuntime(settings: { readonly address: string }) {
         deadlineMs: DEADLINE_MS.create,
         signal: opts.signal,
       } as const;
-      const answer = await client.request(request);
+      let answer = await client.request(request);
+      if (answer.status !== 201 && (await clear(create.name, opts))) answer = await client.request(request);
       if (answer.status !== 201) {
         throw await explainCreate(statusError(request, answer.status, answer.text), create, asker(opts));
       }
@@ -199,8 +203,7 @@ export function createPodmanRuntime(settings: { readonly address: string }) {
       const answered = await query(act, `/containers/${encodeURIComponent(id)}/json`, opts, [200, 404, 500]);
       const gone = answered.status === 200 ? parseInspect(answered.text) : null;
       const reap = async () => {
-        const ask: Asker = (path) => query(`network of container ${id.slice(0, 12)}`, path, opts, [200, 404]);
-        if (gone) await reapNetworks(gone, ask, opts);
+        if (gone) await reapNetworks(gone, asker(opts), opts);
       };
       // Of one whose start was cut off Podman knows nothing to take down: before the removal, as its answer may be lost.
       if (gone?.status === "created" || gone?.status === "configured") await reap();
@@ -216,6 +219,11 @@ export function createPodmanRuntime(settings: { readonly address: string }) {
         });
       }
       await reap();
+    },
+
+    /** Removes what a create that was cut off left under a name; never a container. Absent is fine. */
+    async clearName(name: string, opts: CallOptions): Promise<void> {
+      await clear(name, opts);
     },
 
     async pauseContainer(id: string, opts: CallOptions): Promise<void> {

@@ -151,6 +151,22 @@ describe("a container that is not ours", () => {
     await scene.reach("ready", 1000);
   });
 
+  it("is no reason to try again and again, although the settings have changed meanwhile", async () => {
+    const scene = createScene();
+    await scene.up();
+    scene.life.kill();
+    const labels = { labels: null, rawLabels: { "io.lanekeeper.install": "another" } };
+    const foreign = { ...scene.container, ...labels };
+    scene.runtime.vanish(NAMES.container);
+    scene.runtime.addContainer(foreign);
+    scene.store.updateLane(LANE.id, { settings: { ...DEFAULT_SETTINGS, env: { NEW: "1" } } });
+    scene.begin();
+    await scene.reach("failed", 1000);
+    const events = scene.events();
+    await scene.clock.advance(60_000);
+    expect(scene.events()).toBe(events);
+  });
+
   it("with another name is never touched", async () => {
     const scene = createScene();
     const other = createScene();

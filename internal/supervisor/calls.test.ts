@@ -347,7 +347,7 @@ describe("remove", () => {
     expect(seen.error).toBeNull();
     expect(scene.supervisor.findLane(LANE.id)).toBeNull();
     expect(scene.runtime.containers()).toEqual([foreign]);
-    expect(scene.mutations()).toEqual(["removeNetwork", "removeVolume"]);
+    expect(scene.mutations()).toEqual(["clearName", "removeNetwork", "removeVolume"]);
   });
 
   it.each<[string, (scene: Scene) => Promise<unknown>]>([

@@ -145,6 +145,43 @@ describe("a container that someone else removes", () => {
   });
 });
 
+describe("a container that another one has taken the place of", () => {
+  it("is not told dead while its process lives", async () => {
+    const scene = createScene();
+    await scene.up();
+    const end = outlive(scene);
+    const other = { ...scene.container, id: "d".repeat(64), pid: 7, conmonPid: 6, labels: null, rawLabels: {} };
+    scene.runtime.vanish(scene.container.id);
+    scene.runtime.addContainer(other);
+    for (const pid of [6, 7]) scene.runtime.processes.set(pid, 1);
+    scene.workers.follow();
+    await scene.clock.advance(20_000);
+    expect(deaths(scene)).toEqual([]);
+    end();
+    await scene.reach("failed", 6000);
+    expect(deaths(scene)).toEqual(["dead 1"]);
+    expect(scene.falseDeaths).toEqual([]);
+    expect(scene.state).toMatchObject({ cause: { code: "lane.foreign_container" } });
+  });
+});
+
+describe("a container whose worker never answered", () => {
+  it("is not made anew while its process lives", async () => {
+    const scene = createScene();
+    scene.workers.script = (generation) => (generation === 1 ? { opensAfterMs: 1_000_000 } : {});
+    scene.begin();
+    await scene.reach("probing", 1000);
+    const end = outlive(scene);
+    await scene.clock.advance(150_000);
+    expect(scene.workers.starts).toHaveLength(1);
+    end();
+    await scene.reach("ready", 10_000);
+    expect(scene.store.loadMemory(LANE.id).failuresAtMs).toHaveLength(1);
+    expect(scene.history().find((entry) => entry.event === "retry_later")?.cause?.code).toBe("worker.probe_timeout");
+    expect([scene.falseDeaths, scene.doubles]).toEqual([[], []]);
+  });
+});
+
 describe("a container whose monitor dies", () => {
   it("is replaced when idle, though it would still answer", async () => {
     const scene = createScene();

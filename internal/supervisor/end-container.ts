@@ -26,7 +26,10 @@ export async function endContainer<L extends LaneLink>(
     applyEvent(shop, cell, { type: "stop", generation, containerId, cause, atMs: shop.clock.nowMs() });
   }
   const kept = end.keep && (await stopAndProve(ctx, end.containerId));
-  if (!kept) await removeAndProve(ctx, end.containerId);
+  if (!kept) {
+    await removeAndProve(ctx, end.containerId);
+    cell.main = null;
+  }
   dropLink(shop, cell, end.cause.message);
   shop.desk.onLaneDead({ laneId: cell.lane.id, generation, volumeIntact: true });
   const atMs = shop.clock.nowMs();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createScene, engineError, LANE, leftovers, ONE_LANE_UP } from "./testing.ts";
+import { createScene, engineError, LANE, leftovers, NAMES, ONE_LANE_UP } from "./testing.ts";
 
 describe("an engine that goes away", () => {
   it("makes a lane unknown; nothing is attempted until it is back, and the link is kept", async () => {
@@ -48,6 +48,25 @@ describe("an engine that goes away", () => {
     expect(scene.desk.said).toContain("dead 1");
     expect(scene.state).toMatchObject({ generation: 2 });
     expect(await leftovers(scene)).toBe(ONE_LANE_UP);
+  });
+
+  it("while the container is removed and its process lives on: nothing is made until that has gone", async () => {
+    const scene = createScene();
+    await scene.up();
+    const { pid } = scene.container;
+    scene.runtime.setUnavailable("it was stopped");
+    await scene.reach("unknown", 6000);
+    scene.host.lingering.set(pid, scene.host.startTime(pid) ?? 0);
+    scene.runtime.vanish(NAMES.container);
+    scene.workers.follow();
+    scene.runtime.setUnavailable(null);
+    await scene.clock.advance(30_000);
+    expect(scene.workers.starts).toHaveLength(1);
+    expect(scene.desk.said).not.toContain("dead 1");
+    scene.host.lingering.clear();
+    await scene.reach("ready", 6000);
+    expect(scene.desk.said.filter((said) => said === "dead 1")).toHaveLength(1);
+    expect([scene.falseDeaths, scene.doubles]).toEqual([[], []]);
   });
 
   it("while the link breaks: it is opened anew when the engine is back", async () => {

@@ -5,6 +5,7 @@ import { applyEvent, noteAct } from "./apply-event.ts";
 import { endContainer } from "./end-container.ts";
 import { endedError, isTerminalCause, readTail, recordFailure, secretLostError, silentError } from "./failure.ts";
 import { askWorker } from "./monitor.ts";
+import { followProcesses } from "./observe.ts";
 import type { LaneLink } from "./ports.ts";
 import { adoptLink, dropLink, proveWorker } from "./prove.ts";
 import type { StepContext } from "./step-context.ts";
@@ -121,6 +122,7 @@ async function execStart<L extends LaneLink>(ctx: StepContext<L>): Promise<void>
   await shop.mutations.run(ctx, () => engine.runtime.startContainer(containerId, ctx));
   const inspect = await engine.runtime.inspectContainer(containerId, ctx);
   cell.container = inspect;
+  if (inspect) followProcesses(shop, cell, inspect);
   const port = inspect?.ports.find((p) => p.containerPort === WORKER_PORT);
   const endpoint = `http://127.0.0.1:${port?.hostPort ?? 0}`;
   applyEvent(shop, cell, { type: "started", endpoint, atMs: shop.clock.nowMs() });
@@ -195,6 +197,7 @@ async function execDispose<L extends LaneLink>(ctx: StepContext<L>): Promise<voi
   const { shop, cell, engine } = ctx;
   const names = resourceNames(shop.install.install, cell.lane.id);
   dropLink(shop, cell, "the lane is removed");
+  await engine.runtime.clearName(names.container, ctx);
   await engine.runtime.removeNetwork(names.network, ctx);
   await engine.runtime.removeVolume(names.volume, ctx);
   await shop.boot.remove(cell.lane.id);

@@ -92,7 +92,8 @@ function forgetVanished<L extends LaneLink>(shop: Workshop<L>, cell: LaneCell<L>
     applyEvent(shop, cell, { type: "gone", cause, atMs: shop.clock.nowMs() });
     return;
   }
-  const known = containerOf(cell.state);
+  // While the engine was away no state speaks of the container; its process is on record all the same.
+  const known = containerOf(cell.state) ?? cell.main?.containerId ?? null;
   if (known === null || seen.container?.inspect.id === known) return;
   const alive = cell.main?.containerId === known && shop.host.startTime(cell.main.pid) === cell.main.startTime;
   if (alive) {
@@ -107,6 +108,8 @@ function forgetVanished<L extends LaneLink>(shop: Workshop<L>, cell: LaneCell<L>
   dropLink(shop, cell, "the container is gone");
   shop.desk.onLaneDead({ laneId: cell.lane.id, generation, volumeIntact: true });
   cell.resourcesReady = false;
+  if (cell.main?.containerId === known) cell.main = null;
+  if (containerOf(cell.state) === null) return;
   // The removal that was begun may have done its work although the call failed.
   const ended = cell.state.phase === "stopping" ? cell.state.cause : null;
   const cause = ended ?? { code: "container_gone", message: "the container was removed from outside" };

@@ -124,15 +124,12 @@ function judge<L extends LaneLink>(
   const mine = inspect.rawLabels[INSTALL_LABEL] === shop.install.install;
   const record = labels ? shop.store.findGeneration(lane.id, labels.generation) : null;
   const ours = mine && labels?.lane === lane.id && labels.generation === lane.generation;
-  const main = followPid(shop.host, cell.main, inspect.id, inspect.pid);
-  const monitor = followPid(shop.host, cell.monitor, inspect.id, inspect.conmonPid);
-  cell.main = main.record;
-  cell.monitor = monitor.record;
+  const { main, monitor } = followProcesses(shop, cell, inspect);
   const port = inspect.ports.find((p) => p.containerPort === WORKER_PORT);
   return {
     inspect,
     owner: ours ? "ours" : mine ? "stale" : "foreign",
-    liveness: judgeLiveness(inspect, main.facts, monitor.facts),
+    liveness: judgeLiveness(inspect, main, monitor),
     specDrift: ours && record && wanted.spec.kind === "ok" ? diffSpecs(record.spec, wanted.spec.spec) : [],
     handDrift: ours ? handDriftOf(record, inspect) : [],
     endpoint: port && port.hostPort > 0 ? `http://127.0.0.1:${port.hostPort}` : null,
@@ -150,6 +147,19 @@ function handDriftOf(record: GenerationRecord | null, inspect: ObservedContainer
   return [...(label === record.fingerprint ? [] : [relabelled]), ...checkActual(record.spec, inspect)];
 }
 
+/** Puts a container's processes on record as soon as they are seen: without that its death cannot be proven later. */
+export function followProcesses<L extends LaneLink>(
+  shop: Workshop<L>,
+  cell: LaneCell<L>,
+  inspect: ObservedContainer,
+): { readonly main: PidFacts; readonly monitor: PidFacts } {
+  const main = followPid(shop.host, cell.main, inspect.id, inspect.pid);
+  const monitor = followPid(shop.host, cell.monitor, inspect.id, inspect.conmonPid);
+  cell.main = main.record;
+  cell.monitor = monitor.record;
+  return { main: main.facts, monitor: monitor.facts };
+}
+
 /**
  * Follows one of a container's pids. Shown for the first time, it goes on record with its start time; shown as 0 (an
  * ended container), the one on record must be gone.
@@ -165,7 +175,8 @@ function followPid(
     return { record: known, facts: { alive: host.startTime(known.pid) === known.startTime } };
   }
   const startTime = pid > 0 ? host.startTime(pid) : null;
-  return startTime === null
-    ? { record: known, facts: { alive: false } }
-    : { record: { containerId, pid, startTime }, facts: { alive: true } };
+  if (startTime === null) return { record: known ?? record, facts: { alive: false } };
+  // Another container's process that lives on stays on record until it has gone.
+  const isOtherAlive = record !== null && !known && host.startTime(record.pid) === record.startTime;
+  return { record: isOtherAlive ? record : { containerId, pid, startTime }, facts: { alive: true } };
 }

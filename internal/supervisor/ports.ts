@@ -58,6 +58,8 @@ export interface LaneRuntime {
   stopContainer(id: string, opts: CallOptions & { readonly graceMs: number }): Promise<void>;
   /** Force: kills and removes, absent is fine. */
   removeContainer(id: string, opts: CallOptions): Promise<void>;
+  /** Removes what a create that was cut off left under a name; never a container. Absent is fine. */
+  clearName(name: string, opts: CallOptions): Promise<void>;
   unpauseContainer(id: string, opts: CallOptions): Promise<void>;
   /** The last `lines` lines of the container's own output. Empty when it is absent. */
   containerLogs(id: string, opts: CallOptions & { readonly lines: number }): Promise<readonly string[]>;

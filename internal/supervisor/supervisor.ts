@@ -1,6 +1,5 @@
-import { AppError, hasCode, Semaphore, TaskGroup } from "../base/index.ts";
+import { AppError, Semaphore, TaskGroup } from "../base/index.ts";
 import {
-  type ContainerSummary,
   type Desired,
   type DriftField,
   type Lane,
@@ -16,12 +15,12 @@ import { applyEvent, publish } from "./apply-event.ts";
 import type { SupervisorDeps, Workshop } from "./deps.ts";
 import { type EngineState, runEngineSession } from "./engine-session.ts";
 import { forgetFailures } from "./failure.ts";
-import { Janitor, type JanitorReport } from "./janitor.ts";
+import { createRelistFollower, type RelistFollower } from "./follow-relists.ts";
+import type { JanitorReport } from "./janitor.ts";
 import { type LaneCell, newCell } from "./lane-cell.ts";
 import { look, reconcileLane } from "./lane-loop.ts";
 import { LaneQueue } from "./lane-queue.ts";
 import { askWorker, runMonitor } from "./monitor.ts";
-import { findImagesOnce, type ImageFinder, observeWanted } from "./observe.ts";
 import type { CallOptions, EngineConnection, LaneLink } from "./ports.ts";
 import { dropLink } from "./prove.ts";
 import { spreadCredentials } from "./supply-credentials.ts";
@@ -43,15 +42,6 @@ export type Intent = "ensure" | "stop" | "restart" | "recreate" | "remove";
 /** States in which `ensure` has nothing more to wait for. */
 const SETTLED: ReadonlySet<LanePhase> = new Set(["ready", "failed", "unknown"]);
 
-/** Causes of failure that are gone once a spec can be built. */
-const REMEDIED: ReadonlySet<string> = new Set(["engine.image_missing", "lane.worktree_missing", "config.invalid"]);
-
-/** How often the janitor sweeps when nothing strays. */
-const JANITOR_EVERY_MS = 3_600_000;
-
-/** So long after the engine came (back) it sweeps with each relist: what was cut off then shows only bit by bit. */
-const JANITOR_ALERT_MS = 60_000;
-
 /**
  * Keeps every lane as it is wanted. Level-based: events, relists, calls and timers only wake a lane's loop, which
  * observes, plans and executes; one lane is never looked at twice at once.
@@ -62,11 +52,8 @@ export class Supervisor<L extends LaneLink> {
   readonly #queue: LaneQueue;
   readonly #tasks: TaskGroup;
   readonly #detach = new AbortController();
-  readonly #strays = new Map<string, number>();
+  readonly #relists: RelistFollower;
   #engine: EngineState = { kind: "searching" };
-  #relisted: readonly ContainerSummary[] = [];
-  #lastSweepMs: number | null = null;
-  #engineSinceMs = 0;
 
   constructor(deps: SupervisorDeps<L>) {
     this.#shop = {
@@ -76,6 +63,10 @@ export class Supervisor<L extends LaneLink> {
     };
     this.#tasks = new TaskGroup((name, error) => deps.log.error({ err: error, task: name }, "background task failed"));
     this.#queue = new LaneQueue({ clock: deps.clock, tasks: this.#tasks, run: (laneId) => this.#run(laneId) });
+    this.#relists = createRelistFollower(this.#shop, this.#cells, {
+      reset: (cell, cause) => this.#reset(cell, cause),
+      signal: this.#detach.signal,
+    });
   }
 
   /** Loads all lanes, adopts what runs, and keeps going until {@link close}. */
@@ -95,7 +86,7 @@ export class Supervisor<L extends LaneLink> {
           log: this.#shop.log,
           watcher: {
             onState: (state) => this.#onEngine(state),
-            onRelist: (containers, connection) => this.#onRelist(containers, connection),
+            onRelist: (containers, connection) => this.#relists.onRelist(containers, connection),
             onEvent: (event) => this.#wakeByName(event.containerName),
           },
         },
@@ -271,11 +262,10 @@ export class Supervisor<L extends LaneLink> {
     spreadCredentials(this.#shop, this.#cells.values(), { spawn, reset, signal: this.#detach.signal });
   }
 
-  /** One pass of the janitor over the last relist. */
+  /** One pass of the janitor. */
   async sweep(opts: CallOptions & { readonly graceMs?: number }): Promise<JanitorReport> {
-    const connection = this.connection();
-    const containers = await connection.runtime.listContainers({ ...opts, install: this.#shop.install.install });
-    return this.#janitor(connection, opts.graceMs ?? this.#shop.limits.orphanGraceMs).sweep(containers, opts);
+    const graceMs = opts.graceMs ?? this.#shop.limits.orphanGraceMs;
+    return this.#relists.sweep(this.connection(), { ...opts, graceMs });
   }
 
   // ---- loop ----
@@ -298,94 +288,10 @@ export class Supervisor<L extends LaneLink> {
 
   #onEngine(state: EngineState): void {
     this.#engine = state;
-    if (state.kind === "up") this.#engineSinceMs = this.#shop.clock.monotonicMs();
+    if (state.kind === "up") this.#relists.onEngineUp();
     if (state.kind === "down") this.#shop.log.warn({ cause: state.cause }, "engine down");
     if (state.kind === "up") this.#shop.log.info({ facts: state.connection.facts }, "engine up");
     for (const laneId of this.#cells.keys()) this.#shop.wake(laneId);
-  }
-
-  async #onRelist(containers: readonly ContainerSummary[], connection: EngineConnection): Promise<void> {
-    const before = new Map(this.#relisted.map((c) => [c.name, c]));
-    this.#relisted = containers;
-    const now = new Map(containers.map((c) => [c.name, c]));
-    const findImage = findImagesOnce(connection, { signal: this.#detach.signal });
-    for (const cell of this.#cells.values()) {
-      const name = resourceNames(this.#shop.install.install, cell.lane.id).container;
-      const [was, is] = [before.get(name), now.get(name)];
-      const moved = was?.id !== is?.id || was?.status !== is?.status || was?.pid !== is?.pid;
-      if (moved || this.#monitorGone(cell) || (await this.#changedSince(cell, connection, findImage)))
-        this.#shop.wake(cell.lane.id);
-    }
-    await this.#sweepWhenDue(containers, connection);
-  }
-
-  /** A dead monitor never reports anything: it has to be looked for. */
-  #monitorGone(cell: LaneCell<L>): boolean {
-    return (
-      cell.state.phase === "ready" &&
-      cell.monitor !== null &&
-      this.#shop.host.startTime(cell.monitor.pid) !== cell.monitor.startTime
-    );
-  }
-
-  /** As {@link #driftedSince}; no, when it cannot be told now: that is no reason to give up a connection that works. */
-  async #changedSince(cell: LaneCell<L>, connection: EngineConnection, findImage: ImageFinder): Promise<boolean> {
-    try {
-      return await this.#driftedSince(cell, connection, findImage);
-    } catch (caught) {
-      if (this.#detach.signal.aborted || hasCode(caught, "engine.unavailable")) throw caught;
-      this.#shop.log.warn({ lane: cell.lane.id, err: caught }, "drift not looked at");
-      return false;
-    }
-  }
-
-  /** The wanted spec is rebuilt from its sources; a moved image tag or another owner shows here. */
-  async #driftedSince(cell: LaneCell<L>, connection: EngineConnection, findImage: ImageFinder): Promise<boolean> {
-    const { phase } = cell.state;
-    if (phase !== "ready" && phase !== "failed") return false;
-    const { spec } = await observeWanted(this.#shop, cell, connection, { signal: this.#detach.signal, findImage });
-    if (spec.kind === "error") return false;
-    const record = this.#shop.store.findGeneration(cell.lane.id, cell.lane.generation);
-    const changed = record !== null && record.fingerprint !== spec.fingerprint.whole;
-    if (cell.state.phase !== "failed") return changed;
-    // What could not be built can be built now, or is another configuration: a failed lane gets another chance.
-    if (!changed && !REMEDIED.has(cell.state.cause.code)) return false;
-    this.#reset(cell, { code: "config_changed", message: "what it failed for has changed" });
-    return true;
-  }
-
-  async #sweepWhenDue(containers: readonly ContainerSummary[], connection: EngineConnection): Promise<void> {
-    const now = this.#shop.clock.monotonicMs();
-    const isStray = ({ labels }: ContainerSummary) => labels === null || !this.#cells.has(labels.lane);
-    // Strays ripen, so the passes that follow a sighting come with the relists until it is gone.
-    const alert = this.#strays.size > 0 || now - this.#engineSinceMs < JANITOR_ALERT_MS || containers.some(isStray);
-    if (!alert && this.#lastSweepMs !== null && now - this.#lastSweepMs < JANITOR_EVERY_MS) return;
-    this.#lastSweepMs = now;
-    const janitor = this.#janitor(connection, this.#shop.limits.orphanGraceMs);
-    try {
-      await janitor.sweep(containers, { signal: this.#detach.signal });
-    } catch (caught) {
-      // A leftover that will not go is no reason to give up a connection that works.
-      if (this.#detach.signal.aborted || hasCode(caught, "engine.unavailable")) throw caught;
-      this.#shop.log.warn({ err: caught }, "janitor stopped short");
-    }
-  }
-
-  #janitor(connection: EngineConnection, graceMs: number): Janitor {
-    const { install, boot, host, log, clock } = this.#shop;
-    return new Janitor(
-      {
-        install: install.install,
-        runtime: connection.runtime,
-        boot,
-        host,
-        log,
-        isKnown: (laneId) => this.#cells.has(laneId),
-        nowMs: () => clock.monotonicMs(),
-        graceMs,
-      },
-      this.#strays,
-    );
   }
 
   #wakeByName(containerName: string): void {

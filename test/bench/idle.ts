@@ -26,6 +26,9 @@ const TICKS_PER_S = 100;
 /** After the last start its aftermath (cleanups, inspections) ends within this, ms. */
 const CALM_MS = 3000;
 
+/** The daemon looks for leftovers with every relist in its first minute: that is no idling yet. */
+const ALERT_MS = 65_000;
+
 /** Leaves exactly `lanes` lanes up, lets everything come to rest, and looks for `seconds`. */
 export async function measureIdle(
   scene: Scene,
@@ -39,7 +42,7 @@ export async function measureIdle(
   const service = status.engine.own
     ? readPid(join(home.env.XDG_RUNTIME_DIR as string, "lanekeeper/podman.sock.pid"))
     : null;
-  await pause(CALM_MS, signal);
+  await pause(Math.max(CALM_MS, Date.parse(status.startedAt) + ALERT_MS - Date.now()), signal);
   const before = { laned: ticksOf(status.pid), podman: service === null ? 0 : ticksOf(service), at: performance.now() };
   await pause(opts.seconds * 1000, signal);
   const seconds = (performance.now() - before.at) / 1000;

@@ -215,6 +215,10 @@ export class FakeRuntime implements LaneRuntime {
     this.#containers.delete(seen.id);
   }
 
+  async clearName(name: string, opts: Options): Promise<void> {
+    await this.#enter("clearName", name, opts);
+  }
+
   async unpauseContainer(id: string, opts: Options): Promise<void> {
     await this.#enter("unpauseContainer", id, opts);
     const seen = this.#get(id);

@@ -8,6 +8,7 @@ import { podman } from "./podman.ts";
 
 /** All that an installation holds in Podman and in the kernel: names, sorted. */
 export interface Holdings {
+  /** Also the mere storage that a create which was cut off leaves under a name. */
   readonly containers: readonly string[];
   readonly networks: readonly string[];
   readonly volumes: readonly string[];
@@ -20,12 +21,13 @@ export interface Holdings {
 /** Looks for everything that carries this install id, or lies in one of its networks. */
 export async function observeHoldings(install: string): Promise<Holdings> {
   const label = ["--filter", `label=io.lanekeeper.install=${install}`];
-  const [containers, networks, volumes, monitors] = await Promise.all([
-    namesOf("ps", "-a", "--format", "{{.Names}}", ...label),
+  const [all, networks, volumes, monitors] = await Promise.all([
+    namesOf("ps", "-a", "--external", "--format", "{{.Names}}"),
     namesOf("network", "ls", "--format", "{{.Name}}", ...label),
     namesOf("volume", "ls", "--format", "{{.Name}}", ...label),
     listMonitors(`lane-${install}-`),
   ]);
+  const containers = all.filter((name) => name.startsWith(`lane-${install}-`));
   return {
     containers,
     networks,
