@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { setFlagsFromString } from "node:v8";
 import { type DestinationStream, type Logger, pino } from "pino";
 import { AppError, systemClock, withDeadline } from "../base/index.ts";
 import { isConfigured, type LoadedConfig, type Paths, prepareFolders } from "../config/index.ts";
@@ -45,6 +46,8 @@ const CLOSE_GRACE_MS = 2000;
  */
 export async function runDaemon(options: DaemonOptions): Promise<void> {
   const { paths, config } = options;
+  // A burst of work would make the heap's young part grow to 32 MB, and V8 never gives that back.
+  setFlagsFromString("--semi-space-growth-factor=1");
   const startedAtMs = Date.now();
   await prepareFolders(paths, options.uid);
   const log = pino({ level: config.settings.log.level, base: { pid: process.pid } }, options.logTo);

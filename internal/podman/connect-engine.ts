@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { z } from "zod";
-import { AppError } from "../base/index.ts";
+import { AppError, hasCode } from "../base/index.ts";
 import {
   type ProfileTry,
   type RuntimeProfile,
@@ -53,12 +53,22 @@ export async function connectEngine(settings: EngineSettings, opts: CallOptions)
   try {
     const facts = await runtime.facts(opts);
     let known = profileFor(settings, stored, facts, service);
+    let finding: Promise<RuntimeProfile> | null = null;
+    // All lanes of a new installation ask at once: one trial answers them all. After one that had the service started
+    // again this connection is of no more use, and none is made on it.
+    const find = (call: CallOptions & { readonly imageId: string }): Promise<RuntimeProfile> => {
+      finding ??= findAndStore(settings, service, runtime, facts, call).catch((error: unknown) => {
+        if (!hasCode(error, "engine.unavailable")) finding = null;
+        throw error;
+      });
+      return finding;
+    };
     return {
       runtime,
       facts,
       own: service.own,
       async profile(call) {
-        known ??= await findAndStore(settings, service, runtime, facts, call);
+        known ??= await find(call);
         const { rootless, selinux, limitsEffective } = facts;
         return { ...known, rootless, selinux, limitsEffective };
       },

@@ -92,7 +92,10 @@ describe("a container that is neither alive nor proven dead", () => {
     const scene = createScene();
     await scene.up();
     const end = outlive(scene);
+    const mark = scene.runtime.calls.length;
     scene.die(0);
+    await scene.clock.advance(1900);
+    expect(scene.mutations(mark)).toEqual([]);
     await scene.clock.advance(60_000);
     expect(deaths(scene)).toEqual([]);
     expect(scene.workers.starts).toHaveLength(1);

@@ -10,10 +10,12 @@ describe("events of the engine", () => {
     await scene.up();
     await scene.clock.advance(1000);
     // Not even the link tells of it.
+    scene.workers.halfOpen = true;
     scene.runtime.die(NAMES.container, 137);
     expect(scene.workers.openLinks()).toHaveLength(1);
     await scene.clock.until(() => scene.state.phase === "backoff", 5000);
     expect(scene.desk.said).toContain("dead 1");
+    scene.workers.halfOpen = false;
     await scene.reach("ready");
     expect(await leftovers(scene)).toBe(ONE_LANE_UP);
   });

@@ -97,7 +97,10 @@ export class Janitor {
     const known = new Set(containers.map((c) => c.id));
     const removed: number[] = [];
     for (const monitor of await this.#deps.host.listMonitors(this.#deps.install)) {
-      if (known.has(monitor.containerId) || !this.#ripe(`monitor ${monitor.pid} ${monitor.startTime}`)) continue;
+      if (known.has(monitor.containerId)) continue;
+      // Without our label, yet with a name like ours: somebody else's, and none of our business.
+      if ((await this.#deps.runtime.inspectContainer(monitor.containerId, opts)) !== null) continue;
+      if (!this.#ripe(`monitor ${monitor.pid} ${monitor.startTime}`)) continue;
       const isGone = await this.#end(`monitor ${monitor.pid}`, opts, () => this.#deps.host.reapMonitor(monitor, opts));
       if (isGone) removed.push(monitor.pid);
     }

@@ -75,6 +75,17 @@ describe("what strays", () => {
     expect(scene.host.reaped).toHaveLength(1);
   });
 
+  it("is not the monitor of a foreign container, even of one with a lane's name", async () => {
+    const scene = await calm();
+    const name = `lane-${TEST_INSTALL.install}-theirs`;
+    const { id } = await scene.runtime.createContainer({ name, labels: {}, spec: testSpec() }, {});
+    scene.host.monitors.push({ pid: 7, startTime: 70, containerId: id, containerName: name });
+    await stray(scene);
+    await scene.clock.advance(200_000);
+    expect(names(scene)).toEqual([NAMES.container, name]);
+    expect(scene.host.reaped).toEqual([]);
+  });
+
   it("and will not go costs no lane anything, nor the connection", async () => {
     const scene = await calm();
     await stray(scene);

@@ -26,6 +26,8 @@ export interface FakeWorkers extends WorkerLinks<FakeLink> {
   script: (generation: number) => WorkerScript;
   /** The workers are stopped in their tracks: they accept connections and say nothing. */
   frozen: boolean;
+  /** Links do not break when their worker ends; they only say nothing any more. */
+  halfOpen: boolean;
   /** Links that are open now. */
   openLinks(): readonly FakeLink[];
   /** Links ever opened. */
@@ -94,6 +96,7 @@ export function createFakeWorkers(from: {
   const self: FakeWorkers = {
     script: () => ({}),
     frozen: false,
+    halfOpen: false,
     starts,
     doubles,
     openLinks: () => [...links.keys()].filter((link) => link.isOpen),
@@ -104,6 +107,7 @@ export function createFakeWorkers(from: {
       for (const container of runtime.containers()) {
         if (container.labels && container.status === "running" && !workers.has(container.pid)) start(container);
       }
+      if (self.halfOpen) return;
       for (const [link, worker] of links) if (!lives(worker)) link.close("the worker is gone");
     },
     probe: async (target, { signal }) => {
@@ -121,7 +125,7 @@ export function createFakeWorkers(from: {
       const worker = find(target);
       if (!worker || self.frozen) throw refused();
       opened += 1;
-      const link = createLink(target, () => self.frozen);
+      const link = createLink(target, () => self.frozen || !lives(worker));
       links.set(link, worker);
       return link;
     },
