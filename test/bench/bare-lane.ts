@@ -5,7 +5,6 @@ import { randomHex } from "../../internal/base/index.ts";
 import { IN_LANE, type LaneSpec, type MountSpec, WORKER_UID } from "../../internal/lane/index.ts";
 import { toCreateBody } from "../../internal/podman/index.ts";
 import type { InspectedLane } from "./libpod.ts";
-import { timed } from "./measure.ts";
 import { probeUntilOk } from "./probe.ts";
 import type { Scene } from "./scene.ts";
 import { type StagedBoot, stageBoot } from "./stage-boot.ts";
@@ -23,7 +22,17 @@ export interface BareLane {
   readonly name: string;
   readonly boot: StagedBoot;
   /** Create, start, inspect, probe until 200: how long, ms, and what then runs. */
-  start(opts: { readonly signal: AbortSignal }): Promise<{ readonly ms: number; readonly lane: InspectedLane }>;
+  start(opts: { readonly signal: AbortSignal }): Promise<BareStart>;
+}
+
+/** A start, and how long its parts took, ms. */
+export interface BareStart {
+  readonly lane: InspectedLane;
+  readonly createMs: number;
+  readonly startMs: number;
+  /** From the start call's return to the worker's answer. */
+  readonly answerMs: number;
+  readonly totalMs: number;
 }
 
 /** The spec of a lane's latest generation, as it is on record. */
@@ -66,15 +75,21 @@ export async function openBareLane(
     name,
     boot,
     start: async ({ signal }) => {
-      let lane: InspectedLane | undefined;
-      const ms = await timed(async () => {
-        const id = await libpod.create(body, { signal });
-        await libpod.start(id, { signal });
-        lane = await libpod.inspect(id, { signal });
-        await probeUntilOk(lane.endpoint + path, { everyMs: BARE_PROBE_MS, signal });
-      });
-      if (!lane) throw new Error("unreachable");
-      return { ms, lane };
+      const beginMs = performance.now();
+      const id = await libpod.create(body, { signal });
+      const createdMs = performance.now();
+      await libpod.start(id, { signal });
+      const startedMs = performance.now();
+      const lane = await libpod.inspect(id, { signal });
+      await probeUntilOk(lane.endpoint + path, { everyMs: BARE_PROBE_MS, signal });
+      const endMs = performance.now();
+      return {
+        lane,
+        createMs: createdMs - beginMs,
+        startMs: startedMs - createdMs,
+        answerMs: endMs - startedMs,
+        totalMs: endMs - beginMs,
+      };
     },
   };
 }

@@ -1,6 +1,13 @@
 import { Pool } from "undici";
 import { parseSse } from "../../internal/cli/sse.ts";
-import type { ApiFeedEntry, ApiJob, ApiJobEvent, ApiLane, ApiStatus } from "../../internal/protocol/index.ts";
+import type {
+  ApiFeedEntry,
+  ApiHistoryEntry,
+  ApiJob,
+  ApiJobEvent,
+  ApiLane,
+  ApiStatus,
+} from "../../internal/protocol/index.ts";
 import { pause } from "./measure.ts";
 import type { CallOptions } from "./podman-cli.ts";
 
@@ -13,6 +20,8 @@ export interface DaemonApi extends AsyncDisposable {
   /** Waits until the lane is ready; throws when it is anything else in the end. */
   bringUp(lane: string, verb: "ensure" | "start", opts: CallOptions): Promise<ApiLane>;
   stop(lane: string, opts: CallOptions): Promise<ApiLane>;
+  /** The last `limit` lines of a lane's history, newest last. */
+  history(lane: string, limit: number, opts: CallOptions): Promise<readonly ApiHistoryEntry[]>;
   submit(lane: string, argv: readonly string[], opts: CallOptions): Promise<ApiJob>;
   followJob(job: string, opts: CallOptions): AsyncGenerator<ApiJobEvent, void>;
   /** Entries from now on. */
@@ -58,6 +67,7 @@ export function createDaemonApi(socketPath: string, opts: { readonly keepAlive: 
       throw new Error(`lane ${now.name} is ${now.state} after ${verb}: ${JSON.stringify(now)}`);
     },
     stop: (lane, o) => call("POST", `/v1/lanes/${lane}/stop`, o),
+    history: (lane, limit, o) => call("GET", `/v1/lanes/${lane}/history?limit=${limit}`, o),
     submit: (lane, argv, o) => call("POST", `/v1/lanes/${lane}/jobs`, o, { kind: "command", argv }),
     followJob: (job, o) => stream(`/v1/jobs/${job}/events?follow=1`, o),
     followFeed: (o) => stream("/v1/events", o),

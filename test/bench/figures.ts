@@ -1,14 +1,18 @@
 import type { FleetResult } from "./fleet.ts";
 import type { IdleResult } from "./idle.ts";
 import { type Samples, type Summary, summarise, type VariantName } from "./measure.ts";
+import type { Parts } from "./variants.ts";
 
-/** Everything that was measured. */
+/** Everything that was measured. `load`: the machine's load average over a minute, before and after. */
 export interface Measured {
   readonly samples: Samples;
+  readonly parts: Parts;
   readonly fleet: FleetResult | null;
   readonly idle: IdleResult | null;
   /** Of one lane's spec, ms. */
   readonly fingerprintMs: readonly number[];
+  readonly load: readonly [number, number];
+  readonly machine: { readonly cores: number; readonly node: string; readonly podman: string | null };
 }
 
 /** A number that is held to a target, with what it was made of. */

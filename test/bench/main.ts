@@ -31,35 +31,38 @@ const artifacts = join(import.meta.dirname, "..", "..", "test-artifacts");
 
 async function main(signal: AbortSignal): Promise<void> {
   if (!Number.isSafeInteger(rounds) || rounds < 1) throw new Error(`ROUNDS=${ROUNDS} is not a number of rounds`);
-  const startedAt = new Date();
-  say("starting a daemon of its own");
-  await using scene = await openScene({ signal });
-  const measured = await measure(scene, signal);
+  const measured = await takeAll(signal);
+  // At the very end, when everything is removed: nothing stands below what was missed.
   process.stdout.write(renderReport(measured));
-  await mkdir(artifacts, { recursive: true });
-  const file = join(artifacts, "bench.json");
-  const { version, build, engine } = scene.status;
-  const machine = {
-    cores: os.availableParallelism(),
-    node: process.version,
-    podman: engine.version,
-    load: os.loadavg(),
-  };
-  const seconds = Math.round((Date.now() - startedAt.getTime()) / 1000);
-  const head = { startedAt: startedAt.toISOString(), seconds, version, build, machine, rounds };
-  await writeFile(file, `${JSON.stringify({ ...head, figures: toFigures(measured), measured }, null, 2)}\n`);
-  say(`written to ${file}; ${seconds} s; removing everything`);
 }
 
-async function measure(scene: Scene, signal: AbortSignal): Promise<Measured> {
+async function takeAll(signal: AbortSignal): Promise<Measured> {
+  const startedAt = new Date();
+  const loadBefore = load();
+  say("starting a daemon of its own");
+  await using scene = await openScene({ signal });
+  const { version, build, engine } = scene.status;
+  const machine = { cores: os.availableParallelism(), node: process.version, podman: engine.version };
+  const measured = { ...(await measure(scene, signal)), load: [loadBefore, load()] as const, machine };
+  const seconds = Math.round((Date.now() - startedAt.getTime()) / 1000);
+  const head = { startedAt: startedAt.toISOString(), seconds, version, build, rounds };
+  await mkdir(artifacts, { recursive: true });
+  const file = join(artifacts, "bench.json");
+  await writeFile(file, `${JSON.stringify({ ...head, figures: toFigures(measured), measured }, null, 2)}\n`);
+  say(`written to ${file} after ${seconds} s; removing everything`);
+  return measured;
+}
+
+async function measure(scene: Scene, signal: AbortSignal): Promise<Omit<Measured, "load" | "machine">> {
   const spec = readSpec(scene, scene.lanes.cold.id);
   const fingerprintMs: number[] = [];
   for (let n = 0; n < 100; n++) fingerprintMs.push(await timed(async () => fingerprintOf(spec)));
-  let samples: Measured["samples"] = {};
+  let rows: Pick<Measured, "samples" | "parts"> = { samples: {}, parts: {} };
   if (parts.has("rounds")) {
     await using variants = await openVariants(scene, { signal });
     const onRound = (round: number) => say(round === 0 ? "warming up" : `round ${round} of ${rounds}`);
-    samples = await interleave(variants.all, { rounds, signal, onRound });
+    const samples = await interleave(variants.all, { rounds, signal, onRound });
+    rows = { samples, parts: variants.parts };
   }
   const others = Object.keys(scene.lanes).length;
   const count = Math.max(parts.has("fleet") ? size.fleet : 0, parts.has("idle") ? size.idleLanes - others : 0);
@@ -73,7 +76,11 @@ async function measure(scene: Scene, signal: AbortSignal): Promise<Measured> {
   const idle = parts.has("idle")
     ? await measureIdle(scene, { lanes: size.idleLanes, seconds: size.idleSeconds, signal })
     : null;
-  return { samples, fleet, idle, fingerprintMs };
+  return { ...rows, fleet, idle, fingerprintMs };
+}
+
+function load(): number {
+  return os.loadavg()[0] ?? 0;
 }
 
 function say(text: string): void {

@@ -23,6 +23,19 @@ export type VariantName =
   | "job.true"
   | "death";
 
+/** A part of a start that is looked at by itself. */
+export type PartName =
+  | "our.cold: begin"
+  | "our.cold: create"
+  | "our.cold: start"
+  | "our.cold: proof"
+  | "bare.cold: create"
+  | "bare.cold: start"
+  | "bare.cold: answer";
+
+/** Takes a part of what is being measured, ms. */
+export type NotePart = (name: PartName, ms: number) => void;
+
 /** Measured values of each variant, ms, in the order they came. */
 export type Samples = Readonly<Partial<Record<VariantName, readonly number[]>>>;
 

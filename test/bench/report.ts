@@ -25,6 +25,8 @@ export function renderReport(measured: Measured): string {
     "Measured, ms: median (least - greatest), number",
     ...renderTable(measuredRows(measured)),
     "",
+    ...renderLoad(measured),
+    "",
     "Figures",
     ...renderTable(figures.map(figureRow)),
     "",
@@ -36,8 +38,13 @@ export function renderReport(measured: Measured): string {
   ].join("\n");
 }
 
-function measuredRows({ samples, fleet, idle, fingerprintMs }: Measured): readonly (readonly string[])[] {
-  const rows = Object.entries(TITLES).flatMap(([name, title]) => timeRow(title, samples[name as VariantName]));
+function measuredRows({ samples, parts, fleet, idle, fingerprintMs }: Measured): readonly (readonly string[])[] {
+  const rows = Object.entries(TITLES).flatMap(([name, title]) => [
+    ...timeRow(title, samples[name as VariantName]),
+    ...Object.entries(parts).flatMap(([part, values]) =>
+      part.startsWith(`${name}:`) ? timeRow(`  ${part.slice(name.length + 2)}`, values) : [],
+    ),
+  ]);
   const more = [...timeRow("fingerprint of a lane spec", fingerprintMs)];
   if (fleet) {
     more.push(
@@ -62,6 +69,13 @@ function measuredRows({ samples, fleet, idle, fingerprintMs }: Measured): readon
       ]
     : [];
   return [...rows, ...more, ...idleRows];
+}
+
+/** Ratios hold on a busy machine too, but only roughly: whoever reads them should know. */
+function renderLoad({ load, machine }: Measured): readonly string[] {
+  const [before, after] = load;
+  const busy = Math.max(before, after) > machine.cores / 2 ? "; others are at work here, so take ratios as rough" : "";
+  return [`${machine.cores} cores, load ${number(before)} before and ${number(after)} after${busy}`];
 }
 
 function timeRow(title: string, values: readonly number[] | undefined): readonly (readonly string[])[] {

@@ -3,7 +3,7 @@ import { type BareLane, openBareLane, readSpec } from "./bare-lane.ts";
 import { untilState } from "./daemon-api.ts";
 import { killWorker } from "./death.ts";
 import type { InspectedLane } from "./libpod.ts";
-import { timed, type Variant } from "./measure.ts";
+import { type NotePart, type PartName, timed, type Variant } from "./measure.ts";
 import { openPlainLane } from "./plain-lane.ts";
 import type { Scene } from "./scene.ts";
 import { BENCH_GENERATION } from "./stage-boot.ts";
@@ -19,7 +19,12 @@ interface Signalled {
 /** The variants, and what they keep open between rounds. */
 export interface Variants extends AsyncDisposable {
   readonly all: readonly Variant[];
+  /** Parts of the cold starts, ms; for finding out where a missed target was missed. */
+  readonly parts: Parts;
 }
+
+/** Parts of what was measured, ms. */
+export type Parts = Readonly<Partial<Record<PartName, readonly number[]>>>;
 
 /** Prepares everything that is measured in rounds. */
 export async function openVariants(scene: Scene, opts: Signalled): Promise<Variants> {
@@ -35,10 +40,15 @@ export async function openVariants(scene: Scene, opts: Signalled): Promise<Varia
   const { lane } = await linked.start(opts);
   const link = await linkTo(linked, lane, opts);
 
+  const parts: Partial<Record<PartName, number[]>> = {};
+  const note: NotePart = (name, ms) => {
+    parts[name] ??= [];
+    parts[name].push(ms);
+  };
   const startBare = async (which: BareLane, { signal }: Signalled) => {
-    const { ms, lane: started } = await which.start({ signal });
-    await libpod.remove(started.id, { signal });
-    return ms;
+    const started = await which.start({ signal });
+    await libpod.remove(started.lane.id, { signal });
+    return started;
   };
   const all: readonly Variant[] = [
     { name: "plain.warm", run: plainWarm.warm },
@@ -52,9 +62,18 @@ export async function openVariants(scene: Scene, opts: Signalled): Promise<Varia
         return ms;
       },
     },
-    { name: "our.cold", run: (o) => ourCold(scene, o) },
-    { name: "bare.cold", run: (o) => startBare(bare, o) },
-    { name: "trivial.cold", run: (o) => startBare(trivial, o) },
+    { name: "our.cold", run: (o) => ourCold(scene, note, o) },
+    {
+      name: "bare.cold",
+      run: async (o) => {
+        const { createMs, startMs, answerMs, totalMs } = await startBare(bare, o);
+        note("bare.cold: create", createMs);
+        note("bare.cold: start", startMs);
+        note("bare.cold: answer", answerMs);
+        return totalMs;
+      },
+    },
+    { name: "trivial.cold", run: async (o) => (await startBare(trivial, o)).totalMs },
     {
       name: "podman.run",
       run: (o) => timed(() => cli.run(["run", "--rm", ...cli.limits, scene.imageId, "true"], o)),
@@ -66,6 +85,7 @@ export async function openVariants(scene: Scene, opts: Signalled): Promise<Varia
   ];
   return {
     all,
+    parts,
     async [Symbol.asyncDispose]() {
       link.close("the bench is over");
     },
@@ -76,12 +96,29 @@ export async function openVariants(scene: Scene, opts: Signalled): Promise<Varia
  * A lane whose container is absent; its network, volume and worktree are there. Its container is removed by hand while
  * the lane is wanted stopped, so that the start has to do all there is to do.
  */
-async function ourCold({ api, libpod, lanes }: Scene, opts: Signalled): Promise<number> {
-  const stopped = await api.stop(lanes.cold.id, opts);
+async function ourCold({ api, libpod, lanes }: Scene, note: NotePart, opts: Signalled): Promise<number> {
+  const { id } = lanes.cold;
+  const stopped = await api.stop(id, opts);
   if (stopped.container !== null) await libpod.remove(stopped.container, opts);
-  await untilState(api, lanes.cold.id, "absent", opts);
-  return timed(() => api.bringUp(lanes.cold.id, "start", opts));
+  await untilState(api, id, "absent", opts);
+  const beginAtMs = Date.now();
+  const ms = await timed(() => api.bringUp(id, "start", opts));
+  let lastAtMs = beginAtMs;
+  for (const { event, at } of await api.history(id, OUR_PARTS.size, opts)) {
+    const part = OUR_PARTS.get(event);
+    if (part) note(part, Date.parse(at) - lastAtMs);
+    lastAtMs = Date.parse(at);
+  }
+  return ms;
 }
+
+/** What has ended when a lane's history says so. */
+const OUR_PARTS: ReadonlyMap<string, PartName> = new Map([
+  ["create", "our.cold: begin"],
+  ["created", "our.cold: create"],
+  ["started", "our.cold: start"],
+  ["proven", "our.cold: proof"],
+]);
 
 /** From the POST of a job to its last event, as a program sees it that follows it over the API. */
 async function runJob({ api, lanes }: Scene, opts: Signalled): Promise<void> {

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { LaneSpec } from "../../internal/lane/index.ts";
-import type { ApiDrift, ApiLane } from "../../internal/protocol/api.ts";
+import type { ApiDrift } from "../../internal/protocol/api.ts";
 import { replaceByHand } from "../support/by-hand.ts";
 import { DIST, type Installation, newInstallation } from "../support/installation.ts";
 import { expectOnly } from "../support/leftovers.ts";
@@ -35,7 +35,7 @@ const CHANGES: Readonly<
   },
 };
 
-describe("a lane whose container is not as it was made", () => {
+describe("a lane whose container is not as it was made", { timeout: 150_000 }, () => {
   let home: Installation;
   let dist: string;
 
@@ -58,7 +58,9 @@ describe("a lane whose container is not as it was made", () => {
       Object.keys(CHANGES).map((name) => newWard(home, name, ["env.COLOR=red", "drift=hold"])),
     );
     expect((await home.lane(["down"])).code).toBe(0);
-    for (const { name, born } of wards) await replaceByHand(home, born, (spec) => CHANGES[name]?.change(spec) ?? spec);
+    await Promise.all(
+      wards.map(({ name, born }) => replaceByHand(home, born, (spec) => CHANGES[name]?.change(spec) ?? spec)),
+    );
     await home.up();
     for (const ward of wards) {
       const lane = await ward.until("adopted and drifted", ({ state, drift }) => state === "ready" && drift.length > 0);
@@ -66,10 +68,9 @@ describe("a lane whose container is not as it was made", () => {
       expect((await home.json<ApiDrift>(["drift", ward.name])).fields).toEqual([CHANGES[ward.name]?.field]);
       expect((await home.lane(["drift", ward.name, "--exit-code"])).code).toBe(5);
     }
-    const lanes: ApiLane[] = [];
+    await Promise.all(wards.map(({ name }) => home.json(["set", name, "drift=when-idle"])));
+    const lanes = await Promise.all(wards.map((ward) => ward.readyAs(2)));
     for (const ward of wards) {
-      await home.json(["set", ward.name, "drift=when-idle"]);
-      lanes.push(await ward.readyAs(2));
       expect(
         (await home.lane(["run", ward.name, "--", "sh", "-c", "inbox context >/dev/null && ls /mnt && echo $COLOR"]))
           .stdout,
@@ -79,7 +80,7 @@ describe("a lane whose container is not as it was made", () => {
       wards.map(() => ({ drift: [], generation: 2 })),
     );
     await expectOnly(home, lanes);
-    for (const { name } of wards) await home.lane(["rm", name, "--yes", "--force"]);
+    await Promise.all(wards.map(({ name }) => home.lane(["rm", name, "--yes", "--force"])));
   });
 
   it("gets another worker when it is idle", async () => {

@@ -6,7 +6,7 @@ import { expectOnly } from "../support/leftovers.ts";
 import { inspectContainer, podman } from "../support/podman.ts";
 import { newWard, type Ward } from "../support/ward.ts";
 
-describe("a lane whose settings change", () => {
+describe("a lane whose settings change", { timeout: 150_000 }, () => {
   let home: Installation;
 
   beforeAll(async () => {

@@ -12,7 +12,7 @@ timeouts: { relist: 1s, settle: 500ms, orphanGrace: 1s }
 backoff: { base: 100ms, max: 500ms, failures: 20 }
 `;
 
-describe("an engine that is hurt", () => {
+describe("an engine that is hurt", { timeout: 150_000 }, () => {
   let home: Installation;
   let count = 0;
 

@@ -11,7 +11,7 @@ timeouts: { ping: 500ms, pingAnswer: 1s, hung: 8s, relist: 1s, orphanGrace: 1s }
 backoff: { base: 100ms, max: 500ms, failures: 20 }
 `;
 
-describe("a lane that is hurt", () => {
+describe("a lane that is hurt", { timeout: 150_000 }, () => {
   let home: Installation;
   let count = 0;
 
