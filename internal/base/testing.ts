@@ -15,6 +15,8 @@ export interface FakeClock extends Clock {
   jumpWall(ms: number): void;
   /** Timers and sleeps that wait. */
   readonly pending: number;
+  /** Timers and sleeps that have come to their end: how often somebody woke up. */
+  readonly fired: number;
 }
 
 interface Timer {
@@ -43,9 +45,11 @@ export function createFakeClock(wallMs = 1_700_000_000_000): FakeClock {
       timers.delete(entry);
     };
   };
+  let fired = 0;
   let firedNow = 0;
   const fire = async (due: Timer) => {
     timers.delete(due);
+    fired += 1;
     firedNow = due.atMs > now ? 0 : firedNow + 1;
     if (firedNow > BUSY) throw new Error(`a busy loop: ${BUSY} timers ran without time going on`);
     moveTo(Math.max(now, due.atMs));
@@ -92,6 +96,9 @@ export function createFakeClock(wallMs = 1_700_000_000_000): FakeClock {
     },
     jumpWall: (ms) => {
       wall += ms;
+    },
+    get fired() {
+      return fired;
     },
     get pending() {
       return timers.size;

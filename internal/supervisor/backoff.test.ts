@@ -56,9 +56,11 @@ describe("a worker that exits at once", () => {
     await scene.clock.until(() => scene.state.phase === "backoff" && scene.state.failures === 7, 200_000);
     // The next relist shows that the container has gone.
     await scene.clock.advance(5000);
-    const mark = scene.runtime.calls.length;
+    const [mark, fired] = [scene.runtime.calls.length, scene.clock.fired];
     await scene.clock.advance(45_000);
     expect(scene.state.phase).toBe("backoff");
+    // Relists, and the monitor that looks for lanes to ask.
+    expect(scene.clock.fired - fired).toBeLessThan(45 / 5 + 45 / 4 + 2);
     const made = scene.runtime.calls.slice(mark).map((call) => call.method);
     expect(new Set(made)).toEqual(new Set(["listContainers"]));
     expect(made).toHaveLength(9);

@@ -11,9 +11,12 @@ describe("an engine that goes away", () => {
     await scene.reach("unknown", 6000);
     expect(scene.state).toMatchObject({ cause: { code: "engine.unavailable", message: "it was stopped" } });
     expect(scene.desk.open(LANE.id)).toBe(false);
+    const fired = scene.clock.fired;
     await scene.clock.advance(600_000);
     expect(scene.mutations(mark)).toEqual([]);
     expect(scene.runtime.calls.length - mark).toBeLessThan(200);
+    // It is looked for every 5 s, and the worker is asked every 4 s.
+    expect(scene.clock.fired - fired).toBeLessThan(600_000 / 5000 + 600_000 / 4000 + 10);
     scene.runtime.setUnavailable(null);
     await scene.reach("ready", 6000);
     expect(scene.mutations(mark)).toEqual([]);

@@ -20,6 +20,15 @@ describe("events of the engine", () => {
     expect(await leftovers(scene)).toBe(ONE_LANE_UP);
   });
 
+  it("may all be lost: the next relist notices a pause", async () => {
+    const scene = createScene();
+    scene.onEvent = () => undefined;
+    await scene.up();
+    await scene.clock.advance(1000);
+    scene.runtime.pause(NAMES.container);
+    await scene.clock.until(() => scene.container.status === "running", 5000);
+  });
+
   it("shorten the wait", async () => {
     const scene = createScene();
     await scene.up();

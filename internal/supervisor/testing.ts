@@ -264,3 +264,17 @@ export const ONE_LANE_UP = "containers 1, networks 1, volumes 1, folders 1, proc
 
 /** {@link leftovers} when nothing is left. */
 export const NOTHING = "containers 0, networks 0, volumes 0, folders 0, processes 0, links 0";
+
+/** What a promise has come to, looked at without waiting for it. */
+export function watch<T>(promise: Promise<T>): { value: T | null; error: unknown } {
+  const seen: { value: T | null; error: unknown } = { value: null, error: null };
+  promise.then(
+    (value) => {
+      seen.value = value;
+    },
+    (error: unknown) => {
+      seen.error = error;
+    },
+  );
+  return seen;
+}

@@ -11,6 +11,9 @@ import type {
 import { pause } from "./measure.ts";
 import type { CallOptions } from "./podman-cli.ts";
 
+/** An idle connection is kept so long, ms. */
+const KEEP_MS = 2000;
+
 /** The daemon as another program uses it: over its unix socket, on kept connections. */
 export interface DaemonApi extends AsyncDisposable {
   status(opts: CallOptions): Promise<ApiStatus>;
@@ -34,6 +37,9 @@ export function createDaemonApi(socketPath: string, opts: { readonly keepAlive: 
     connect: { socketPath },
     connections: 64,
     pipelining: opts.keepAlive ? 1 : 0,
+    // Well before the other side closes it: undici's own timers may be a second late.
+    keepAliveTimeout: KEEP_MS,
+    keepAliveMaxTimeout: KEEP_MS,
     headersTimeout: 0,
     bodyTimeout: 0,
   });

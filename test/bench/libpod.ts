@@ -3,6 +3,9 @@ import type { CallOptions } from "./podman-cli.ts";
 
 const PREFIX = "/v4.0.0/libpod";
 
+/** An idle connection is kept so long, ms. */
+const KEEP_MS = 2000;
+
 /** The bare libpod calls, without anything of ours around them. */
 export interface Libpod extends AsyncDisposable {
   create(body: Readonly<Record<string, unknown>>, opts: CallOptions): Promise<string>;
@@ -35,6 +38,9 @@ export function createLibpod(address: string): Libpod {
   const pool = new Pool("http://d", {
     connect: { socketPath: address.replace(/^unix:\/\//, "") },
     connections: 8,
+    // Well before the other side closes it: undici's own timers may be a second late.
+    keepAliveTimeout: KEEP_MS,
+    keepAliveMaxTimeout: KEEP_MS,
     headersTimeout: 0,
     bodyTimeout: 0,
   });

@@ -88,7 +88,9 @@ function say(text: string): void {
 }
 
 const stop = new AbortController();
-for (const name of ["SIGINT", "SIGTERM"] as const) {
+// Whoever reads the output may go (`make bench | head`): everything is removed all the same.
+for (const output of [process.stdout, process.stderr]) output.on("error", () => undefined);
+for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.on(name, () => {
     if (!stop.signal.aborted) say(`${name}: removing everything`);
     stop.abort(new Error(`ended by ${name}`));

@@ -18,11 +18,16 @@ export async function runIdle(
   const labels = Object.entries(opts.labels ?? {}).flatMap(([key, value]) => ["--label", `${key}=${value}`]);
   const limit = (name: string, value: number | null | undefined) =>
     value == null ? [] : ["--ulimit", `${name}=${value}:${value}`];
-  return podman(
-    ...(profile?.runtime ? ["--runtime", profile.runtime] : []),
-    ...["run", "-d", "--init", "--network", "none", "--entrypoint", "sleep", "--name", opts.name, ...labels],
-    ...[...limit("nofile", profile?.nofile), ...limit("nproc", profile?.nproc), IMAGE, "100000"],
-  );
+  try {
+    return await podman(
+      ...(profile?.runtime ? ["--runtime", profile.runtime] : []),
+      ...["run", "-d", "--init", "--network", "none", "--entrypoint", "sleep", "--name", opts.name, ...labels],
+      ...[...limit("nofile", profile?.nofile), ...limit("nproc", profile?.nproc), IMAGE, "100000"],
+    );
+  } catch (error) {
+    await podman("rm", "-f", "-t", "0", opts.name);
+    throw error;
+  }
 }
 
 /** Makes an image of that name in which nothing that needs Node starts: it says so and exits with `exitCode`. */
