@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { AppError, parseDurationMs } from "../base/index.ts";
 
 /** Kinds of values in configuration files, variables and flags. Each schema takes YAML's value or a variable's text. */

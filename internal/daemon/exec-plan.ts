@@ -1,5 +1,5 @@
 import { AppError } from "../base/index.ts";
-import { IN_LANE, type LaneSpec } from "../lane/index.ts";
+import { IN_LANE, type LaneSpec, nodeCaEnv } from "../lane/index.ts";
 import type { ApiExecPlan, ExecRequest } from "../protocol/index.ts";
 import type { EngineConnection, LaneView } from "../supervisor/index.ts";
 
@@ -11,12 +11,12 @@ import type { EngineConnection, LaneView } from "../supervisor/index.ts";
 export function execPlanOf(
   engine: EngineConnection,
   view: LaneView,
-  security: LaneSpec["security"] | null,
+  spec: LaneSpec | null,
   request: ExecRequest,
 ): ApiExecPlan {
   const { lane, state } = view;
   const running = state.phase === "ready" || state.phase === "unready" || state.phase === "draining";
-  if (!running || !security) {
+  if (!running || !spec) {
     throw new AppError({
       code: "lane.not_ready",
       message: `lane ${lane.name} has no running container (${state.phase})`,
@@ -24,12 +24,13 @@ export function execPlanOf(
       retry: "retryable",
     });
   }
-  const { agentUid, agentGid } = security;
+  const { agentUid, agentGid } = spec.security;
+  const env = Object.entries(nodeCaEnv(spec.env)).flatMap(([name, value]) => ["--env", `${name}=${value}`]);
   const tty = request.tty ? ["-t"] : [];
   const drop = ["--clear-groups", "--inh-caps=-all", "--ambient-caps=-all", "--bounding-set=-all", "--no-new-privs"];
   return {
     argv: [
-      ...["podman", "--remote", "--url", engine.facts.address, "exec", "-i", ...tty],
+      ...["podman", "--remote", "--url", engine.facts.address, "exec", "-i", ...tty, ...env],
       ...["--user", "0", "--workdir", IN_LANE.workspace, state.containerId],
       ...["setpriv", `--reuid=${agentUid}`, `--regid=${agentGid}`, ...drop, "--", ...request.argv],
     ],

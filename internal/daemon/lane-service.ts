@@ -77,7 +77,7 @@ export function createLaneService(core: Core, git: HardenedGit): LaneService {
     execPlan: (id, request) => {
       const seen = supervisor.view(id);
       const record = store.lanes.findGeneration(id, seen.lane.generation);
-      return execPlanOf(supervisor.connection(), seen, record?.spec.security ?? null, request);
+      return execPlanOf(supervisor.connection(), seen, record?.spec ?? null, request);
     },
     containerLogs: async (id, { lines, signal }) => {
       const { container } = supervisor.view(id);

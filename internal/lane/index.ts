@@ -53,6 +53,7 @@ export {
   WORKER_PORT,
   WORKER_UID,
 } from "./names.ts";
+export { nodeCaEnv } from "./node-ca-env.ts";
 export type {
   ContainerStatus,
   ContainerSummary,

@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from "node:fs";
-import { z } from "zod";
+import * as z from "zod";
 import { AppError, hasCode } from "../base/index.ts";
 import {
   type ProfileTry,

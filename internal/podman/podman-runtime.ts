@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { AppError, hasCode } from "../base/index.ts";
 import { type EngineEvent, INSTALL_LABEL, type LaneSpec, parseOwner } from "../lane/index.ts";
 import { type Asker, explainCreate, explainStart } from "./explain-failure.ts";

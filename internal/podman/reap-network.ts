@@ -3,7 +3,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { execa } from "execa";
-import { z } from "zod";
+import * as z from "zod";
 import { type ObservedContainer, parseOwner } from "../lane/index.ts";
 import type { Asker } from "./explain-failure.ts";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { EngineEvent } from "../lane/index.ts";
 
 /** Longest line taken; a longer one is dropped, as events are hints only. */

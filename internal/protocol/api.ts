@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** Shapes of the host API, as they cross the wire. Fields are only ever added. Times are ISO 8601, sizes bytes. */
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { CREDENTIAL_LIMITS, isCredentialPath, LINK_EVENTS_PER_FRAME } from "./link-terms.ts";
 
 /** The frames of the worker link as schemas; `link-terms.ts` says how they are used. */

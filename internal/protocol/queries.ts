@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** Query parameters of the host API. Strict: an unknown parameter is refused. */
 

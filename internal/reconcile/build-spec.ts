@@ -94,9 +94,7 @@ export function buildSpec(lane: Lane, install: InstallFacts, engine: EngineProfi
       INBOX_LANE_ID: lane.id,
       INBOX_RUNTIME_AGENT_ID: names.container,
       INBOX_API_URL: `http://127.0.0.1:${RELAY_PORT}`,
-      ...(install.caBundle
-        ? { NODE_EXTRA_CA_CERTS: IN_LANE.caBundle, SSL_CERT_FILE: IN_LANE.caBundle, GIT_SSL_CAINFO: IN_LANE.caBundle }
-        : {}),
+      ...(install.caBundle ? { SSL_CERT_FILE: IN_LANE.caBundle, GIT_SSL_CAINFO: IN_LANE.caBundle } : {}),
     },
     network: { name: names.network, isolate: true, ports: [{ containerPort: WORKER_PORT, hostIp: "127.0.0.1" }] },
     limits: {

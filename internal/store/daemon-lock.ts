@@ -1,6 +1,6 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import Database from "better-sqlite3";
-import { z } from "zod";
+import * as z from "zod";
 import { AppError } from "../base/index.ts";
 import { sqliteCodeOf, toStoreError } from "./errors.ts";
 import { preparePrivateFile } from "./files.ts";

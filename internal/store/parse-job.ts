@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Job, JobLogEvent, JobSpec, JobState } from "../job/index.ts";
 import { parseStored } from "./parse-stored.ts";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { LANE_SPEC_SCHEMA, type Lane, type LaneHistoryEntry, type LaneSettings, type LaneSpec } from "../lane/index.ts";
 import { parseStored } from "./parse-stored.ts";
 

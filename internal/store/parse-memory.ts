@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { LaneCause } from "../lane/index.ts";
 import { parseStored } from "./parse-stored.ts";
 

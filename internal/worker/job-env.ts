@@ -1,3 +1,5 @@
+import { nodeCaEnv } from "../lane/index.ts";
+
 /** What the environment of every job is built from. */
 export interface JobEnvBase {
   readonly home: string;
@@ -47,7 +49,7 @@ export function buildJobEnv(
     USER: base.agentUid === 0 ? "root" : (base.own.USER ?? "agent"),
     INBOX_API_URL: base.apiUrl,
   };
-  return { ...env, ...identity, ...work, [MARKER_VARIABLE]: `${attempt.job}/${attempt.attempt}` };
+  return { ...nodeCaEnv(env), ...env, ...identity, ...work, [MARKER_VARIABLE]: `${attempt.job}/${attempt.attempt}` };
 }
 
 /** Why this environment cannot be passed, or null. The shells of the launcher drop names that are no identifiers. */
