@@ -48,6 +48,7 @@ export {
   submitJobSchema,
   workspaceSchema,
 } from "./api.ts";
+export { type Bootstrap, bootstrapSchema, type ReadyAnswer, readyAnswerSchema } from "./boot.ts";
 export {
   EXIT,
   exitCodeOf,
@@ -57,6 +58,7 @@ export {
   statusOf,
   toProblem,
 } from "./envelope.ts";
+export { type CredentialFile, type HostFrame, hostFrameSchema, type StartWork } from "./host-frames.ts";
 export {
   API_COMPONENTS,
   type ApiSchema,
@@ -64,22 +66,6 @@ export {
   parseWith,
   toJsonSchema,
 } from "./json-schema.ts";
-export {
-  type AttemptReport,
-  type Bootstrap,
-  bootstrapSchema,
-  type CredentialFile,
-  type CredentialProof,
-  credentialProofSchema,
-  type HostFrame,
-  hostFrameSchema,
-  type ReadyAnswer,
-  readyAnswerSchema,
-  type StartWork,
-  type WorkerFrame,
-  workerEventSchema,
-  workerFrameSchema,
-} from "./link.ts";
 export {
   BOOT_FILES,
   CREDENTIAL_LIMITS,
@@ -114,3 +100,11 @@ export {
   waitQuerySchema,
 } from "./queries.ts";
 export { API_VERSION, LINK_PROTOCOL } from "./versions.ts";
+export {
+  type AttemptReport,
+  type CredentialProof,
+  credentialProofSchema,
+  type WorkerFrame,
+  workerEventSchema,
+  workerFrameSchema,
+} from "./worker-frames.ts";

@@ -1,14 +1,15 @@
 import { describe, expect, it } from "vitest";
-import { type HostFrame, hostProofText, LINK_CLOSE, LINK_PROTOCOL, workerProofText } from "../../protocol/index.ts";
+import { hostProofText, LINK_CLOSE, LINK_PROTOCOL, workerProofText } from "../../protocol/index.ts";
 import { type HandshakeState, isSameMac, macOf, stepHandshake } from "./handshake.ts";
+import type { HandshakeFrame } from "./parse-handshake.ts";
 
 const facts = { generation: 3, build: "ab".repeat(32), boot: "b1", spool: "s1", pid: 7 };
 const secret = "5e".repeat(32);
 const worker = { facts, secret, nonce: "22".repeat(16) };
 const hostNonce = "11".repeat(16);
-const hello: HostFrame = { t: "hello", protocol: LINK_PROTOCOL, generation: 3, nonce: hostNonce };
+const hello: HandshakeFrame = { t: "hello", protocol: LINK_PROTOCOL, generation: 3, nonce: hostNonce };
 const awaitsProof: HandshakeState = { awaits: "proof", hostNonce, workerNonce: worker.nonce };
-const proof = (text: string, key = secret): HostFrame => ({ t: "proof", mac: macOf(key, text) });
+const proof = (text: string, key = secret): HandshakeFrame => ({ t: "proof", mac: macOf(key, text) });
 const hostText = hostProofText({ hostNonce, workerNonce: worker.nonce, generation: 3 });
 
 describe("the worker's side of the handshake", () => {
@@ -31,13 +32,11 @@ describe("the worker's side of the handshake", () => {
     expect(new Set(nonces).size).toBe(3);
   });
 
-  it.each<[string, HandshakeState, HostFrame, keyof typeof LINK_CLOSE]>([
-    ["another generation", { awaits: "hello" }, { ...hello, generation: 2 } as HostFrame, "generation"],
-    ["a newer generation", { awaits: "hello" }, { ...hello, generation: 4 } as HostFrame, "generation"],
-    ["another version", { awaits: "hello" }, { ...hello, protocol: 99 } as HostFrame, "version"],
-    ["a frame before hello", { awaits: "hello" }, { t: "ping", id: 1 }, "protocol"],
+  it.each<[string, HandshakeState, HandshakeFrame, keyof typeof LINK_CLOSE]>([
+    ["another generation", { awaits: "hello" }, { ...hello, generation: 2 } as HandshakeFrame, "generation"],
+    ["a newer generation", { awaits: "hello" }, { ...hello, generation: 4 } as HandshakeFrame, "generation"],
+    ["another version", { awaits: "hello" }, { ...hello, protocol: 99 } as HandshakeFrame, "version"],
     ["a proof before hello", { awaits: "hello" }, proof(hostText), "protocol"],
-    ["a frame before the proof", awaitsProof, { t: "resume", acked: {} }, "protocol"],
     ["hello twice", awaitsProof, hello, "protocol"],
     ["a proof under another secret", awaitsProof, proof(hostText, "00".repeat(32)), "unauthorized"],
     // The worker's own proof sent back must not pass for the host's.

@@ -1,7 +1,8 @@
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
-import type { HostFrame, WorkerFrame } from "../../protocol/index.ts";
+import type { WorkerFrame } from "../../protocol/index.ts";
 import { hostProofText, LINK_CLOSE, workerProofText } from "../../protocol/link-terms.ts";
 import { LINK_PROTOCOL } from "../../protocol/versions.ts";
+import type { HandshakeFrame } from "./parse-handshake.ts";
 
 /** What the worker says of itself. */
 export interface WorkerFacts {
@@ -39,7 +40,7 @@ export type HandshakeStep =
 /** Decides one step of the handshake, the worker's side. `nonce` is given in tests only. */
 export function stepHandshake(
   state: HandshakeState,
-  frame: HostFrame,
+  frame: HandshakeFrame,
   worker: { readonly facts: WorkerFacts; readonly secret: string; readonly nonce?: string },
 ): HandshakeStep {
   const { facts, secret } = worker;

@@ -1,13 +1,13 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { type RawData, type WebSocket, WebSocketServer } from "ws";
-// Not through the package's index: that builds the schemas of the host API too.
-import { type HostFrame, hostFrameSchema } from "../../protocol/link.ts";
+import type { HostFrame } from "../../protocol/index.ts";
 import { LINK_CLOSE, LINK_FRAME_MAX_BYTES, LINK_HANDSHAKE_MS } from "../../protocol/link-terms.ts";
 import type { AttemptLog } from "../spool/index.ts";
 import { type HandshakeState, stepHandshake, type WorkerFacts } from "./handshake.ts";
 import { createHostLink, type HostLink } from "./host-link.ts";
 import { type LinkSession, type SessionDeps, startSession } from "./link-session.ts";
+import { parseHandshake } from "./parse-handshake.ts";
 
 /** Sockets that have not proven themselves; agents in the lane can open them too. */
 const UNPROVEN_SOCKETS = 8;
@@ -29,7 +29,7 @@ export interface LinkServerDeps extends SessionDeps {
   readonly secret: string;
 }
 
-/** A server for `/v1/link`. This module loads ws and zod: it is imported only once the worker is ready. */
+/** A server for `/v1/link`. This module loads ws: it is imported only once the worker is ready; zod comes after the proof. */
 export function createLinkServer(deps: LinkServerDeps): LinkServer {
   const server = new WebSocketServer({
     noServer: true,
@@ -40,11 +40,14 @@ export function createLinkServer(deps: LinkServerDeps): LinkServer {
   let unproven = 0;
   let current: { readonly link: HostLink; readonly session: LinkSession } | null = null;
 
+  const withParser = createParserUse();
   const prove = (socket: WebSocket): LinkSession => {
     const link = createHostLink(socket);
     current?.session.end();
     current?.link.close(LINK_CLOSE.replaced, "a newer link took over");
     const session = startSession(link, deps);
+    // Behind the welcome, which is on its way now.
+    withParser(() => {});
     const mine = { link, session };
     current = mine;
     deps.log.info("link opened");
@@ -69,11 +72,22 @@ export function createLinkServer(deps: LinkServerDeps): LinkServer {
       unproven--;
     });
     socket.once("close", leaveUnproven);
+    const read = <F>(parse: (text: string) => F | null, data: RawData, isBinary: boolean): F | null => {
+      const frame = isBinary ? null : parse(data.toString());
+      if (frame === null) socket.close(LINK_CLOSE.protocol, "not a frame of the host");
+      return frame;
+    };
     socket.on("message", (data, isBinary) => {
       if (socket.readyState !== socket.OPEN) return;
-      const frame = isBinary ? null : parseHostFrame(data);
-      if (frame === null) return socket.close(LINK_CLOSE.protocol, "not a frame of the host");
-      if (session !== null) return session.onFrame(frame);
+      if (session !== null) {
+        const proven = session;
+        return withParser((parse) => {
+          const frame = read(parse, data, isBinary);
+          if (frame !== null) proven.onFrame(frame);
+        });
+      }
+      const frame = read(parseHandshake, data, isBinary);
+      if (frame === null) return;
       const step = stepHandshake(state, frame, deps);
       if (step.kind === "close") return socket.close(step.code, step.reason);
       if (step.kind === "proven") {
@@ -99,13 +113,22 @@ export function createLinkServer(deps: LinkServerDeps): LinkServer {
   };
 }
 
-function parseHostFrame(data: RawData): HostFrame | null {
-  try {
-    const parsed = hostFrameSchema.safeParse(JSON.parse(data.toString()));
-    return parsed.success ? parsed.data : null;
-  } catch {
-    return null;
-  }
+type ParseHostFrame = (text: string) => HostFrame | null;
+
+/** Calls back with the parser: at once when it is loaded, else in the order of the calls. */
+function createParserUse(): (use: (parse: ParseHostFrame) => void) => void {
+  let parse: ParseHostFrame | null = null;
+  let loading: Promise<ParseHostFrame> | null = null;
+  const load = async () => {
+    const { parseHostFrame } = await import("./parse-host-frame.ts");
+    parse = parseHostFrame;
+    return parseHostFrame;
+  };
+  return (use) => {
+    if (parse !== null) return use(parse);
+    loading ??= load();
+    void loading.then(use);
+  };
 }
 
 function once(fn: () => void): () => void {

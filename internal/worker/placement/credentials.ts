@@ -1,8 +1,9 @@
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import type { JobError } from "../../job/index.ts";
 // Not through the package's index: that builds the schemas of the host API too.
-import { type CredentialFile, type CredentialProof, credentialProofSchema } from "../../protocol/link.ts";
+import type { CredentialFile } from "../../protocol/index.ts";
 import { CREDENTIAL_LIMITS, isCredentialPath } from "../../protocol/link-terms.ts";
+import { type CredentialProof, credentialProofSchema } from "../../protocol/worker-frames.ts";
 import type { ProcessIdentity } from "../identity.ts";
 import type { WorkerLog } from "../log.ts";
 import { callPlacer, type PlacerEnd } from "./placer.ts";

@@ -1,0 +1,64 @@
+import * as z from "zod";
+import { CREDENTIAL_LIMITS } from "./link-terms.ts";
+import { count, credentialPath, generation, hex, id } from "./link-values.ts";
+
+/**
+ * The frames of the host as schemas; `link-terms.ts` says how they are used. Apart from the worker's own frames,
+ * which the worker never parses: building schemas costs a start of it about 3 ms.
+ */
+
+/** The work itself, already resolved to what is executed. */
+export const startWorkSchema = z.strictObject({
+  argv: z.array(z.string().max(131_072)).min(1).max(1024),
+  /** Additional environment of this process. */
+  env: z.record(z.string(), z.string()),
+  cwd: z.string(),
+  /** Bytes for stdin, UTF-8; null closes it at once. */
+  stdin: z.string().nullable(),
+  /** ms from the start; null for none. */
+  deadlineMs: z.number().int().positive().nullable(),
+  /** Output beyond this many bytes is cut and marked. */
+  outputCapBytes: z.number().int().positive(),
+});
+
+/** One credential file as it is delivered. `path` is relative to the agent's home. */
+export const credentialFileSchema = z.strictObject({
+  path: credentialPath,
+  base64: z.base64().max(4 * Math.ceil(CREDENTIAL_LIMITS.fileBytes / 3)),
+});
+
+/** Frames from the host. */
+export const hostFrameSchema = z.discriminatedUnion("t", [
+  z.strictObject({ t: z.literal("hello"), protocol: z.number().int(), generation, nonce: hex(16) }),
+  z.strictObject({ t: z.literal("proof"), mac: hex(32) }),
+  z.strictObject({ t: z.literal("resume"), acked: z.record(z.string(), count) }),
+  z.strictObject({
+    t: z.literal("start"),
+    id: count,
+    job: id,
+    attempt: z.number().int().positive(),
+    generation,
+    bodyHash: hex(32),
+    work: startWorkSchema,
+  }),
+  z.strictObject({ t: z.literal("cancel"), id: count, job: id, attempt: z.number().int().positive() }),
+  z.strictObject({ t: z.literal("ack"), job: id, attempt: z.number().int().positive(), seq: count }),
+  z.strictObject({ t: z.literal("ping"), id: count }),
+  /** All credentials the lane is to have; what an earlier frame delivered and this one does not is removed. */
+  z.strictObject({
+    t: z.literal("credentials"),
+    id: count,
+    files: z.array(credentialFileSchema).max(CREDENTIAL_LIMITS.files),
+  }),
+  z.strictObject({
+    t: z.literal("api.response"),
+    id: count,
+    status: z.number().int(),
+    contentType: z.string(),
+    body: z.string(),
+  }),
+]);
+
+export type HostFrame = z.infer<typeof hostFrameSchema>;
+export type StartWork = z.infer<typeof startWorkSchema>;
+export type CredentialFile = z.infer<typeof credentialFileSchema>;
