@@ -125,17 +125,21 @@ describe("the runtime that a create asks for", () => {
 
   beforeEach(() => {
     answers.set("POST /containers/create", { status: 201, body: { Id: "c1", Warnings: null } });
+    answers.set("POST /containers/c1/start", { status: 204, body: null });
     answers.set("DELETE /containers/c1", { status: 200, body: [{ Id: "c1" }] });
   });
 
   it("may be given by its path", async () => {
     answers.set("GET /containers/c1/json", { status: 200, body: { OCIRuntime: "/usr/bin/runsc" } });
     expect(await runtime.createContainer(asked("runsc"), {})).toEqual({ id: "c1" });
+    await runtime.startContainer("c1", {});
+    expect(seen).not.toContain("DELETE /containers/c1");
   });
 
   it("was not given: the container is removed again", async () => {
     answers.set("GET /containers/c1/json", { status: 200, body: { OCIRuntime: "crun" } });
-    const error = await errorOf(runtime.createContainer(asked("runsc"), {}));
+    await runtime.createContainer(asked("runsc"), {});
+    const error = await errorOf(runtime.startContainer("c1", {}));
     expect(error).toMatchObject({ code: "engine.request_failed", details: { wanted: "runsc", given: "crun" } });
     expect(seen).toContain("DELETE /containers/c1");
   });

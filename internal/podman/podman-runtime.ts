@@ -76,6 +76,8 @@ export function createPodmanRuntime(settings: { readonly address: string }) {
     if (!ok.includes(answer.status)) throw statusError(request, answer.status, answer.text);
     return answer;
   };
+  /** Created and not started yet: whether they got the runtime they asked for is looked at while their worker boots. */
+  const unchecked = new Map<string, { readonly name: string; readonly spec: LaneSpec }>();
   const query = (act: string, path: string, opts: CallOptions, ok: readonly number[] = [200]) =>
     call(ok, { method: "GET", path, act, deadlineMs: DEADLINE_MS.query, signal: opts.signal });
   const post = (
@@ -149,7 +151,7 @@ export function createPodmanRuntime(settings: { readonly address: string }) {
         throw await explainCreate(statusError(request, answer.status, answer.text), create, asker(opts));
       }
       const id = parseJson(createdSchema, answer.text, act).Id;
-      await checkRuntime(id, create, opts);
+      unchecked.set(id, create);
       return { id };
     },
 
@@ -173,6 +175,9 @@ export function createPodmanRuntime(settings: { readonly address: string }) {
       } catch (error) {
         throw hasCode(error, "engine.request_failed") ? await explainStart(error, id, asker(opts)) : error;
       }
+      const create = unchecked.get(id);
+      unchecked.delete(id);
+      if (create) await checkRuntime(id, create, opts);
     },
 
     async stopContainer(id: string, opts: CallOptions & { readonly graceMs: number }): Promise<void> {
@@ -199,6 +204,7 @@ export function createPodmanRuntime(settings: { readonly address: string }) {
 
     async removeContainer(id: string, opts: CallOptions): Promise<void> {
       const act = `remove container ${id.slice(0, 12)}`;
+      unchecked.delete(id);
       // A container that is half gone may not be inspectable; it can be removed all the same.
       const answered = await query(act, `/containers/${encodeURIComponent(id)}/json`, opts, [200, 404, 500]);
       const gone = answered.status === 200 ? parseInspect(answered.text) : null;
@@ -363,7 +369,8 @@ export function createPodmanRuntime(settings: { readonly address: string }) {
 
   /**
    * Podman before 2026 ignores the runtime that a create asks for (4.3.1: seen; podman issue 28429). A lane that was
-   * meant for a sandbox must not run outside it unnoticed, so such a container is removed again.
+   * meant for a sandbox must not run outside it unnoticed, so such a container is removed again: right after its start,
+   * when nothing but our own worker can run in it.
    */
   async function checkRuntime(id: string, create: { name: string; spec: LaneSpec }, opts: CallOptions): Promise<void> {
     const wanted = create.spec.security.runtime;

@@ -17,7 +17,7 @@ export interface ProofOptions extends CallOptions {
 }
 
 /**
- * Waits until the worker behind `target` proves itself, then opens the link. Probes every few milliseconds at first,
+ * Waits until the worker behind `target` proves itself over a link. Tries every few milliseconds at first,
  * as a worker that starts is ready within tens of them, then backs off.
  * @throws worker.probe_timeout after `withinMs`; worker.impostor when something else answers on the port to the end
  */
@@ -33,10 +33,11 @@ export async function proveWorker<L extends LaneLink>(
   const { clock } = shop;
   return withDeadline({ ms: opts.withinMs, signal: opts.signal, makeError, clock }, async (signal) => {
     for (let pauseMs = first; ; pauseMs = Math.min(pauseMs * PROBE_GROWTH, longest)) {
+      // A link proves just as much: what answers without one is asked only for the reason.
+      const link = await tryOpen(shop, target, signal);
+      if (link) return link;
       const probe = await shop.links.probe(target, { signal });
       throwIfAborted(signal);
-      const link = probe.kind === "proven" ? await tryOpen(shop, target, signal) : null;
-      if (link) return link;
       seen.impostor = probe.kind === "impostor" ? probe.reason : null;
       seen.last = probe.kind === "no_answer" ? probe.error.message : probe.kind;
       if (shop.clock.monotonicMs() - checkedMs > CHECK_ALIVE_MS) {

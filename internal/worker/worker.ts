@@ -48,6 +48,8 @@ export interface RunningWorker {
 }
 
 const PRUNE_EVERY_MS = 3_600_000;
+/** When the first pipes for jobs are made. */
+const FIRST_PIPES_MS = 25;
 /** How long the host has to take the last events. */
 const LAST_EVENTS_MS = 1000;
 
@@ -102,10 +104,9 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     attempts: spool.list().length,
     bootMs: Math.round(clock.monotonicMs()),
   });
-  setImmediate(() => {
-    pipes.refill();
-    void loadLinks();
-  });
+  setImmediate(() => void loadLinks());
+  // Starting a process blocks for 2 ms: not while the host opens its link. A job that comes sooner has them made.
+  const cancelRefill = clock.timer(FIRST_PIPES_MS, () => pipes.refill());
   const stopPruning = every(clock, PRUNE_EVERY_MS, async () => {
     const removed = await spool.prune();
     if (removed > 0) log.info("attempts removed", { removed });
@@ -118,6 +119,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       log.info("stopping");
       door.shut();
       stopPruning();
+      cancelRefill();
       await jobs.stop();
       const isSent = () =>
         spool.list().every((attempt) => attempt.settledAtMs() !== null || attempt.phase() === "accepted");

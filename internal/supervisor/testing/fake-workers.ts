@@ -124,6 +124,10 @@ export function createFakeWorkers(from: {
     open: async (target) => {
       const worker = find(target);
       if (!worker || self.frozen) throw refused();
+      const knows = worker.secret === target.secret && worker.generation === target.generation;
+      if (worker.script.impostor || !knows) {
+        throw new AppError({ code: "worker.impostor", message: "it does not know the secret" });
+      }
       opened += 1;
       const link = createLink(target, () => self.frozen || !lives(worker));
       links.set(link, worker);

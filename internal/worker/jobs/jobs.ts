@@ -45,8 +45,13 @@ export function createJobs(deps: RunDeps & { readonly spool: Spool; readonly gen
 
   /** In a turn of its own, so that the answer goes out first: starting a process blocks for a millisecond or two. */
   const runSoon = (attempt: AttemptLog, work: StartWork) => {
-    setImmediate(() => {
+    const runOnce = () => {
       if (!stopping && attempt.phase() === "accepted" && !running.has(attempt.key)) run(attempt, work);
+    };
+    setImmediate(() => {
+      const pipes = deps.pipes.wait();
+      if (pipes === null) runOnce();
+      else void pipes.then(runOnce);
     });
   };
   const run = (attempt: AttemptLog, work: StartWork) => {
