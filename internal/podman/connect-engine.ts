@@ -30,14 +30,15 @@ const storedSchema = z.object({
 /** What a trial has found, as it is remembered. */
 export type StoredProfile = z.infer<typeof storedSchema>;
 
+/** How lanes are made with this engine. */
+export type EngineProfile = RuntimeProfile & Pick<PodmanFacts, "rootless" | "selinux" | "limitsEffective">;
+
 /** A connection to the engine, as the supervisor's port describes it. */
 export interface PodmanConnection {
   readonly runtime: PodmanRuntime;
   readonly facts: PodmanFacts;
   readonly own: boolean;
-  profile(
-    opts: CallOptions & { readonly imageId: string },
-  ): Promise<RuntimeProfile & Pick<PodmanFacts, "rootless" | "selinux" | "limitsEffective">>;
+  profile(opts: CallOptions & { readonly imageId: string }): Promise<EngineProfile>;
   close(): Promise<void>;
 }
 
@@ -53,6 +54,8 @@ export async function connectEngine(settings: EngineSettings, opts: CallOptions)
   try {
     const facts = await runtime.facts(opts);
     let known = profileFor(settings, stored, facts, service);
+    // The same object for every call, so that who builds on it sees at a glance that nothing has changed.
+    let profile: EngineProfile | null = null;
     let finding: Promise<RuntimeProfile> | null = null;
     // All lanes of a new installation ask at once: one trial answers them all. After one that had the service started
     // again this connection is of no more use, and none is made on it.
@@ -68,9 +71,11 @@ export async function connectEngine(settings: EngineSettings, opts: CallOptions)
       facts,
       own: service.own,
       async profile(call) {
+        if (profile) return profile;
         known ??= await find(call);
         const { rootless, selinux, limitsEffective } = facts;
-        return { ...known, rootless, selinux, limitsEffective };
+        profile = { ...known, rootless, selinux, limitsEffective };
+        return profile;
       },
       close: () => runtime.close(),
     };

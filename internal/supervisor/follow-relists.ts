@@ -3,7 +3,7 @@ import { type ContainerSummary, type LaneCause, resourceNames } from "../lane/in
 import type { Workshop } from "./deps.ts";
 import { Janitor, type JanitorReport } from "./janitor.ts";
 import type { LaneCell } from "./lane-cell.ts";
-import { findImagesOnce, type ImageFinder, observeWanted } from "./observe.ts";
+import { findImagesOnce, type ImageFinder, observeWanted, recordOf } from "./observe.ts";
 import type { CallOptions, EngineConnection, LaneLink } from "./ports.ts";
 
 /** Causes of failure that are gone once a spec can be built. */
@@ -60,7 +60,7 @@ export function createRelistFollower<L extends LaneLink>(
     if (phase !== "ready" && phase !== "failed") return false;
     const { spec } = await observeWanted(shop, cell, connection, { signal, findImage });
     if (spec.kind === "error") return false;
-    const record = shop.store.findGeneration(cell.lane.id, cell.lane.generation);
+    const record = recordOf(shop, cell, cell.lane.generation);
     const changed = record !== null && record.fingerprint !== spec.fingerprint.whole;
     if (cell.state.phase !== "failed") return changed;
     const { code } = cell.state.cause;

@@ -1,6 +1,6 @@
 import type { DriftField, Lane, LaneState, ObservedContainer } from "../lane/index.ts";
-import type { LaneRequest } from "../reconcile/index.ts";
-import type { LaneLink, LaneMemory } from "./ports.ts";
+import type { EngineProfile, LaneRequest, Wanted } from "../reconcile/index.ts";
+import type { GenerationRecord, LaneLink, LaneMemory } from "./ports.ts";
 
 /**
  * What the supervisor holds of one lane between two runs of its loop. Written by that lane's loop only, but for
@@ -24,6 +24,10 @@ export interface LaneCell<L extends LaneLink> {
   interrupt: AbortController;
   /** The container as last inspected. */
   container: ObservedContainer | null;
+  /** The spec as last built. A relist asks for it every few seconds, of every lane: it is built anew only of other facts. */
+  built: BuiltSpec | null;
+  /** The present generation's record as last read; a generation's never changes. */
+  record: GenerationRecord | null;
   /** Differences as last judged: wanted against record, and container against record. */
   drift: readonly DriftField[];
   /** Drift that was held and is on record already, as one text. */
@@ -38,6 +42,15 @@ export interface LaneCell<L extends LaneLink> {
   supply: CredentialSupply<L>;
   /** Called whenever the state or the desired state has changed. */
   readonly watchers: Set<() => void>;
+}
+
+/** A spec, and all that it was built from. */
+export interface BuiltSpec {
+  readonly lane: Lane;
+  readonly profile: EngineProfile;
+  readonly imageId: string;
+  readonly owner: { readonly uid: number; readonly gid: number };
+  readonly spec: Extract<Wanted["spec"], { readonly kind: "ok" }>;
 }
 
 /** What is known of a lane's credentials. */
@@ -74,6 +87,8 @@ export function newCell<L extends LaneLink>(lane: Lane, memory: LaneMemory, nowM
     request: null,
     interrupt: new AbortController(),
     container: null,
+    built: null,
+    record: null,
     drift: [],
     heldDrift: null,
     main: null,

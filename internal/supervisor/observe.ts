@@ -3,7 +3,6 @@ import { checkActual, diffSpecs, fingerprintOf } from "../fingerprint/index.ts";
 import {
   type DriftField,
   INSTALL_LABEL,
-  type Lane,
   type ObservedContainer,
   resourceNames,
   toCause,
@@ -18,7 +17,7 @@ import {
   type Wanted,
 } from "../reconcile/index.ts";
 import type { Workshop } from "./deps.ts";
-import type { LaneCell, PidRecord } from "./lane-cell.ts";
+import type { BuiltSpec, LaneCell, PidRecord } from "./lane-cell.ts";
 import type { CallOptions, EngineConnection, GenerationRecord, HostView, LaneLink } from "./ports.ts";
 
 /** Looks an image up; many lanes share one look. */
@@ -44,7 +43,7 @@ export async function observeWanted<L extends LaneLink>(
   const { lane } = cell;
   return {
     desired: lane.desired,
-    spec: await observeSpec(shop, lane, engine, opts),
+    spec: await observeSpec(shop, cell, engine, opts),
     driftPolicy: lane.settings.drift,
     request: cell.request,
     generation: lane.generation,
@@ -53,10 +52,11 @@ export async function observeWanted<L extends LaneLink>(
 
 async function observeSpec<L extends LaneLink>(
   shop: Workshop<L>,
-  lane: Lane,
+  cell: LaneCell<L>,
   engine: EngineConnection,
   opts: CallOptions & { readonly findImage?: ImageFinder | undefined },
 ): Promise<Wanted["spec"]> {
+  const { lane } = cell;
   const reference = lane.settings.image ?? shop.defaultImage;
   const find = opts.findImage ?? ((name: string) => engine.runtime.findImage(name, opts));
   const [owner, image] = await Promise.all([shop.host.ownerOf(lane.worktree), find(reference)]);
@@ -79,12 +79,33 @@ async function observeSpec<L extends LaneLink>(
   }
   try {
     const profile = await engine.profile({ ...opts, imageId: image.id });
-    const spec = buildSpec(lane, shop.install, profile, { imageId: image.id, owner });
-    return { kind: "ok", spec, fingerprint: fingerprintOf(spec) };
+    if (cell.built && isBuiltOf(cell.built, { lane, profile, imageId: image.id, owner })) return cell.built.spec;
+    const built = buildSpec(lane, shop.install, profile, { imageId: image.id, owner });
+    const spec = { kind: "ok", spec: built, fingerprint: fingerprintOf(built) } as const;
+    cell.built = { lane, profile, imageId: image.id, owner, spec };
+    return spec;
   } catch (error) {
     if (hasCode(error, "engine.refused", "config.invalid")) return { kind: "error", cause: toCause(error) };
     throw error;
   }
+}
+
+function isBuiltOf(built: BuiltSpec, of: Omit<BuiltSpec, "spec">): boolean {
+  const { lane, profile, imageId, owner } = built;
+  const sameOwner = owner.uid === of.owner.uid && owner.gid === of.owner.gid;
+  return lane === of.lane && profile === of.profile && imageId === of.imageId && sameOwner;
+}
+
+/** The record of one of the lane's generations, or null when there is none that can be read. */
+export function recordOf<L extends LaneLink>(
+  shop: Workshop<L>,
+  cell: LaneCell<L>,
+  generation: number,
+): GenerationRecord | null {
+  if (cell.record?.generation === generation) return cell.record;
+  const record = shop.store.findGeneration(cell.lane.id, generation);
+  if (generation === cell.lane.generation) cell.record = record;
+  return record;
 }
 
 /** Looks at the lane's container, by name: a hand may have replaced it. Updates the cell's memory of what was seen. */
@@ -122,7 +143,7 @@ function judge<L extends LaneLink>(
   const { lane } = cell;
   const labels = inspect.labels;
   const mine = inspect.rawLabels[INSTALL_LABEL] === shop.install.install;
-  const record = labels ? shop.store.findGeneration(lane.id, labels.generation) : null;
+  const record = labels ? recordOf(shop, cell, labels.generation) : null;
   const ours = mine && labels?.lane === lane.id && labels.generation === lane.generation;
   const { main, monitor } = followProcesses(shop, cell, inspect);
   const port = inspect.ports.find((p) => p.containerPort === WORKER_PORT);

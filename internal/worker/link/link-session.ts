@@ -64,7 +64,9 @@ export function startSession(link: HostLink, deps: SessionDeps): LinkSession {
     if (ended) return;
     // After a pause of the whole process the host's frames wait unread: let them be read before judging.
     if (clock.monotonicMs() - lastHeardMs > HEARTBEAT_SILENCE_MS) setImmediate(() => setImmediate(judgeSilence));
-    link.send({ t: "heartbeat", running: jobs.running().slice(0, 64) });
+    // An idle worker says nothing by itself: the host's pings are answered, and twenty lanes would make twenty wake-ups.
+    const running = jobs.running().slice(0, 64);
+    if (running.length > 0) link.send({ t: "heartbeat", running });
     cancelBeat = clock.timer(HEARTBEAT_EVERY_MS, beat);
   };
   const judgeSilence = () => {
