@@ -1,6 +1,6 @@
 import { AppError, hasCode, toAppError } from "../base/index.ts";
 import { containerOf, type LaneCause, toCause } from "../lane/index.ts";
-import { isFailure, type Observed, type Plan, planLane, type Wanted } from "../reconcile/index.ts";
+import { isFailure, type Observed, type Plan, planLane } from "../reconcile/index.ts";
 import { applyEvent } from "./apply-event.ts";
 import type { Workshop } from "./deps.ts";
 import { endContainer } from "./end-container.ts";
@@ -8,8 +8,8 @@ import type { EngineState } from "./engine-session.ts";
 import { execStep } from "./execute-step.ts";
 import { isTerminalCause, readTail, recordFailure } from "./failure.ts";
 import type { LaneCell } from "./lane-cell.ts";
-import { observeContainer, observeWanted } from "./observe.ts";
-import type { EngineConnection, LaneLink } from "./ports.ts";
+import { look } from "./observe.ts";
+import type { LaneLink } from "./ports.ts";
 import { dropLink } from "./prove.ts";
 import type { StepContext } from "./step-context.ts";
 
@@ -42,17 +42,6 @@ export async function reconcileLane<L extends LaneLink>(
     if (signal.aborted) throw caught;
     return afterError({ shop, cell, engine: engine.connection, signal }, toAppError(caught));
   }
-}
-
-/** What is wanted and what is there, without touching anything. */
-export async function look<L extends LaneLink>(
-  shop: Workshop<L>,
-  cell: LaneCell<L>,
-  connection: EngineConnection,
-  signal: AbortSignal,
-): Promise<{ readonly wanted: Wanted; readonly seen: Observed }> {
-  const wanted = await observeWanted(shop, cell, connection, { signal });
-  return { wanted, seen: await observeContainer(shop, cell, connection, wanted, { signal }) };
 }
 
 async function execPlan<L extends LaneLink>(ctx: StepContext<L>, plan: Plan): Promise<LoopOutcome> {

@@ -108,16 +108,29 @@ export function recordOf<L extends LaneLink>(
   return record;
 }
 
-/** Looks at the lane's container, by name: a hand may have replaced it. Updates the cell's memory of what was seen. */
-export async function observeContainer<L extends LaneLink>(
+/** Looks at what is wanted of a lane and at its container at once, the latter by name: a hand may have replaced it. */
+export async function look<L extends LaneLink>(
   shop: Workshop<L>,
   cell: LaneCell<L>,
   engine: EngineConnection,
+  signal: AbortSignal,
+): Promise<{ readonly wanted: Wanted; readonly seen: Observed }> {
+  const { container } = resourceNames(shop.install.install, cell.lane.id);
+  const [wanted, inspect] = await Promise.all([
+    observeWanted(shop, cell, engine, { signal }),
+    engine.runtime.inspectContainer(container, { signal }),
+  ]);
+  return { wanted, seen: observeContainer(shop, cell, wanted, inspect) };
+}
+
+/** Judges the container as inspected. Updates the cell's memory of what was seen. */
+function observeContainer<L extends LaneLink>(
+  shop: Workshop<L>,
+  cell: LaneCell<L>,
   wanted: Wanted,
-  opts: CallOptions,
-): Promise<Observed> {
+  inspect: ObservedContainer | null,
+): Observed {
   const { lane } = cell;
-  const inspect = await engine.runtime.inspectContainer(resourceNames(shop.install.install, lane.id).container, opts);
   cell.container = inspect;
   const container = inspect ? judge(shop, cell, inspect, wanted) : null;
   cell.drift = container ? [...container.specDrift, ...container.handDrift] : [];

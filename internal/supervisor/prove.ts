@@ -33,14 +33,14 @@ export async function proveWorker<L extends LaneLink>(
   const { clock } = shop;
   return withDeadline({ ms: opts.withinMs, signal: opts.signal, makeError, clock }, async (signal) => {
     for (let pauseMs = first; ; pauseMs = Math.min(pauseMs * PROBE_GROWTH, longest)) {
-      // A link proves just as much: what answers without one is asked only for the reason.
-      const link = await tryOpen(shop, target, signal);
-      if (link) return link;
-      const probe = await shop.links.probe(target, { signal });
-      throwIfAborted(signal);
-      seen.impostor = probe.kind === "impostor" ? probe.reason : null;
-      seen.last = probe.kind === "no_answer" ? probe.error.message : probe.kind;
+      const opened = await tryOpen(shop, target, signal);
+      if (opened.kind === "open") return opened.link;
+      seen.last = opened.error.message;
       if (shop.clock.monotonicMs() - checkedMs > CHECK_ALIVE_MS) {
+        // A link proves all there is to prove: only one that does not come is asked for the reason.
+        const probe = await shop.links.probe(target, { signal });
+        throwIfAborted(signal);
+        seen.impostor = probe.kind === "impostor" ? probe.reason : null;
         await opts.checkAlive?.(signal);
         checkedMs = shop.clock.monotonicMs();
       }
@@ -54,12 +54,14 @@ async function tryOpen<L extends LaneLink>(
   shop: Workshop<L>,
   target: WorkerTarget,
   signal: AbortSignal,
-): Promise<L | null> {
+): Promise<{ readonly kind: "open"; readonly link: L } | { readonly kind: "not_yet"; readonly error: AppError }> {
   try {
-    return await shop.links.open(target, { signal });
+    return { kind: "open", link: await shop.links.open(target, { signal }) };
   } catch (error) {
     if (signal.aborted) throw abortReason(signal);
-    if (hasCode(error, "worker.unreachable", "worker.protocol", "worker.impostor", "timeout")) return null;
+    if (hasCode(error, "worker.unreachable", "worker.protocol", "worker.impostor", "timeout")) {
+      return { kind: "not_yet", error };
+    }
     throw error;
   }
 }

@@ -33,10 +33,10 @@ describe("a worker that is slow to open its port", () => {
     const scene = createScene();
     scene.workers.script = () => ({ opensAfterMs: 100_000 });
     let probes = 0;
-    const probe = scene.workers.probe;
-    scene.workers.probe = (...args) => {
+    const open = scene.workers.open;
+    scene.workers.open = (...args) => {
       probes += 1;
-      return probe(...args);
+      return open(...args);
     };
     scene.begin();
     await scene.clock.advance(100);
