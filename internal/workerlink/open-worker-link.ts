@@ -42,6 +42,8 @@ export function createOpenLink(
     resolveClosed = resolve;
   });
 
+  let lastPingMs = Number.NEGATIVE_INFINITY;
+
   const end = (how: LinkEnd) => {
     if (isOver) return;
     isOver = true;
@@ -71,6 +73,7 @@ export function createOpenLink(
   };
   const ping = async (opts: CallOptions): Promise<number> => {
     const sentAtMs = clock.monotonicMs();
+    lastPingMs = sentAtMs;
     await pongs.request((id) => socket.send({ t: "ping", id }), opts);
     return clock.monotonicMs() - sentAtMs;
   };
@@ -107,7 +110,8 @@ export function createOpenLink(
   const beat = () => {
     // After a pause of this process the worker's frames wait unread: let them be read before judging.
     if (clock.monotonicMs() - lastHeardMs > HEARTBEAT_SILENCE_MS) setImmediate(() => setImmediate(judgeSilence));
-    ping({}).catch(() => {});
+    // Whoever asks keeps the link alive: the supervisor does so more often.
+    if (clock.monotonicMs() - lastPingMs >= HEARTBEAT_EVERY_MS) ping({}).catch(() => {});
     cancelBeat = clock.timer(HEARTBEAT_EVERY_MS, beat);
   };
   let cancelBeat = clock.timer(HEARTBEAT_EVERY_MS, beat);
