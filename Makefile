@@ -51,7 +51,8 @@ test-integration: build ## Run the tests on real Podman
 test-e2e: setup-tests build ## Run the tests with real daemon, CLI and page
 	REQUIRE_PODMAN=1 vitest run --project e2e
 
-test-faults: build ## Run the tests that break things on purpose
+# The project makes its own test build (test/faults/build-setup.ts), also below `make test`.
+test-faults: build ## Run the tests that break things on purpose; FULL=1 the long run
 	REQUIRE_PODMAN=1 vitest run --project faults
 
 run: build ## Start and show a first lane; REPO=/path serves another repository, ONCE=1 ends after the demo

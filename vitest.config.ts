@@ -51,6 +51,7 @@ export default defineConfig({
         test: {
           ...ON_PODMAN,
           name: "faults",
+          globalSetup: [...ON_PODMAN.globalSetup, "test/faults/build-setup.ts"],
           include: ["test/faults/**/*.test.ts"],
           maxWorkers: 1,
           sequence: { groupOrder: 3 },

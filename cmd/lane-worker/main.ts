@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { systemClock } from "../../internal/base/index.ts";
+import { armFaults, systemClock } from "../../internal/base/index.ts";
 import { createLog, runPlacer, runWarmUp, startWorker, type WorkerLog } from "../../internal/worker/index.ts";
 
 /**
@@ -23,6 +23,7 @@ const PLACER = "place-credentials";
 /** Runs until SIGTERM or SIGINT; exits 0 then, 1 when it cannot start or breaks, 2 on wrong flags. */
 export async function main(argv: readonly string[] = process.argv.slice(2)): Promise<void> {
   if (argv[0] === PLACER) return runPlacer(process.stdin, process.stdout);
+  armFaults(process.env.FAULT);
   const log = createLog((line) => process.stderr.write(line));
   // Whoever reads the log may die; that must not end the lane.
   process.stderr.on("error", () => {});

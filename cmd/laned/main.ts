@@ -3,7 +3,7 @@ import os from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { destination } from "pino";
-import { toAppError } from "../../internal/base/index.ts";
+import { armFaults, toAppError } from "../../internal/base/index.ts";
 import { isConfigured, loadConfig, readConfigFiles, resolvePaths } from "../../internal/config/index.ts";
 import { engineSettings, observePodman, runDaemon } from "../../internal/daemon/index.ts";
 import { execRepair, observeHost, runDoctor } from "../../internal/doctor/index.ts";
@@ -12,6 +12,7 @@ import { exitCodeOf } from "../../internal/protocol/index.ts";
 /** `laned` runs the daemon in the foreground; `laned doctor [--fix]` looks at the machine and prints what it found as JSON. */
 async function main(argv: readonly string[]): Promise<number> {
   const { env } = process;
+  armFaults(process.env.FAULT);
   const uid = process.getuid?.() ?? 0;
   const hasFolder = (path: string) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
   const paths = resolvePaths(env, uid, { homedir: os.homedir(), tmpdir: os.tmpdir(), hasFolder });

@@ -12,6 +12,8 @@ export {
   toAppError,
   toError,
 } from "./errors.ts";
+export { armFaults, FAULT_NAMES, type FaultName, faultPoint } from "./fault-point.ts";
 export { newId, type Random, randomHex, systemRandom } from "./ids.ts";
+export { createRedactor } from "./redactor.ts";
 export { Semaphore } from "./semaphore.ts";
 export { TaskGroup } from "./task-group.ts";

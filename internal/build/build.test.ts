@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { FAULT_NAMES } from "../base/index.ts";
 import { assembleProgram, bundleProgram } from "./bundle.ts";
 import { makeCodeCache } from "./code-cache.ts";
 import { PROGRAMS, type Program, type ProgramName } from "./programs.ts";
@@ -31,6 +32,30 @@ function program(name: ProgramName): Program {
   if (!found) throw new Error(`no program ${name}`);
   return found;
 }
+
+const REPOSITORY = join(import.meta.dirname, "..", "..");
+
+describe("the bundles of this repository", () => {
+  const namesIn = (text: string) => FAULT_NAMES.filter((name) => text.includes(`"${name}"`));
+  /** Short lines may be broken within a text. */
+  const bundle = async (name: ProgramName, faults: boolean) =>
+    (await bundleProgram(REPOSITORY, program(name), { faults })).replaceAll("\\\n", "");
+
+  it.each(["laned", "lane-worker", "lane", "inbox"] as const)("hold no fault point: %s", async (name) => {
+    const text = await bundle(name, false);
+    expect(namesIn(text)).toEqual([]);
+    expect(text).not.toMatch(/faultPoint|armFaults|LANEKEEPER_FAULTS|env\.FAULT\b/);
+  });
+
+  it.each(["laned", "lane-worker"] as const)("pass every point of theirs in a test build: %s", async (name) => {
+    const text = await bundle(name, true);
+    const where = name === "laned" ? "laned." : "worker.";
+    const passed = [...text.matchAll(/faultPoint\(\s*"([^"]+)"\s*\)/g)].map((match) => match[1] ?? "");
+    expect(new Set(passed)).toEqual(new Set(FAULT_NAMES.filter((known) => known.startsWith(where))));
+    expect(text).toMatch(/armFaults\(\s*process\.env\.FAULT\s*\)/);
+    expect(text).not.toContain("LANEKEEPER_FAULTS");
+  });
+});
 
 describe("a build", () => {
   let folder: string;

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { type BuildOptions, build } from "esbuild";
+import { withoutFaultCalls } from "./fault-calls.ts";
 import { NATIVE_PACKAGES, type Program } from "./programs.ts";
 
 /**
@@ -7,9 +8,14 @@ import { NATIVE_PACKAGES, type Program } from "./programs.ts";
  * open that the finished program gives it: `LANEKEEPER_BUILD` (the build's id; only `cmd` may use it) and
  * `LANEKEEPER_MODULE_URL` (what `import.meta.url` becomes in CommonJS).
  * @param root the checkout
+ * @param opts `faults`: a test build, which dies at a fault point when it is told to
  * @throws esbuild's error, with its messages already on stderr
  */
-export function bundleProgram(root: string, program: Program): Promise<string> {
+export function bundleProgram(
+  root: string,
+  program: Program,
+  opts: { readonly faults?: boolean | undefined } = {},
+): Promise<string> {
   return bundleFile(root, join("cmd", program.name, "main.ts"), {
     // Names stay, and lines stay short: Node prints the line of a fatal error, and people read stack traces.
     ...(program.codeCache ? { minifyWhitespace: true, minifySyntax: true, lineLimit: 120 } : {}),
@@ -21,7 +27,9 @@ export function bundleProgram(root: string, program: Program): Promise<string> {
       "import.meta.filename": "__filename",
       "import.meta.dirname": "__dirname",
       "process.env.NODE_ENV": '"production"',
+      ...(opts.faults ? { LANEKEEPER_FAULTS: "true" } : {}),
     },
+    plugins: opts.faults ? [] : [withoutFaultCalls],
   });
 }
 

@@ -5,6 +5,8 @@
  *     dist/bin/<program>        one file each, executable
  *     dist/bin/<program>.cache  V8 code cache of those that have one, when it could be made
  *     dist/build.json           the build's id, digests, and the Node the worker's cache is for
+ *
+ * With LANEKEEPER_TEST_BUILD=1 a test build, whose fault points can be armed, in `test-artifacts/dist-faults/` instead.
  */
 import { access, chmod, mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
@@ -17,8 +19,10 @@ import { observeImageNode } from "./image-node.ts";
 import { PROGRAMS, type Program } from "./programs.ts";
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
-const bin = join(root, "dist", "bin");
-const { LANEKEEPER_IMAGE, XDG_CACHE_HOME } = process.env;
+const { LANEKEEPER_IMAGE, LANEKEEPER_TEST_BUILD, XDG_CACHE_HOME } = process.env;
+const faults = LANEKEEPER_TEST_BUILD === "1";
+const dist = join(root, ...(faults ? ["test-artifacts", "dist-faults"] : ["dist"]));
+const bin = join(dist, "bin");
 const image = LANEKEEPER_IMAGE || "localhost/lane-runtime:local";
 const cacheDir = join(XDG_CACHE_HOME || join(homedir(), ".cache"), "lanekeeper");
 
@@ -30,7 +34,7 @@ async function main(): Promise<void> {
   // The lanes' programs have an id of their own, so that a change of the host's does not make lanes drift.
   const ids = { host: buildIdOf(bundles), lane: buildIdOf(pick(bundles, programs, "lane")) };
   await mkdir(bin, { recursive: true });
-  await writeFile(join(root, "dist", "package.json"), '{ "type": "commonjs" }\n');
+  await writeFile(join(dist, "package.json"), '{ "type": "commonjs" }\n');
   const digests: Record<string, string> = {};
   for (const program of programs) {
     const text = await assembleProgram(root, program, bundles.get(program.name) ?? "", ids[program.where]);
@@ -57,8 +61,10 @@ async function main(): Promise<void> {
     worker: { build: ids.lane, sha256: digests["lane-worker"] ?? null },
     nodeVersionOfCache: worker && worker.kind !== "none" ? worker.node : null,
   };
-  await placeFile(join(root, "dist", "build.json"), `${JSON.stringify(facts, null, 2)}\n`, 0o644);
-  say(`built ${programs.map(({ name }) => name).join(", ")} as ${ids.host.slice(0, 12)} in ${Date.now() - started} ms`);
+  await placeFile(join(dist, "build.json"), `${JSON.stringify(facts, null, 2)}\n`, 0o644);
+  say(
+    `${faults ? "test build: " : ""}built ${programs.map(({ name }) => name).join(", ")} as ${ids.host.slice(0, 12)} in ${Date.now() - started} ms`,
+  );
 }
 
 async function readVersion(): Promise<string> {
@@ -77,7 +83,7 @@ async function choosePrograms(names: readonly string[]): Promise<readonly Progra
 }
 
 async function bundleAll(programs: readonly Program[]): Promise<ReadonlyMap<string, string>> {
-  const texts = await Promise.all(programs.map((program) => bundleProgram(root, program)));
+  const texts = await Promise.all(programs.map((program) => bundleProgram(root, program, { faults })));
   return new Map(programs.map(({ name }, index) => [name, texts[index] ?? ""]));
 }
 

@@ -5,6 +5,7 @@ import { followJob, throughRestarts } from "./follow-job.ts";
 import type { StopSignal } from "./io.ts";
 import { viewEvent } from "./job-events.ts";
 import { judgeJob } from "./outcome.ts";
+import { renderWaiting } from "./render-job.ts";
 
 const EXIT_TERMINATED = 143;
 /** How often the reason why a job waits is looked up. */
@@ -74,9 +75,10 @@ async function tellReasons(ctx: Ctx, id: string, signal: AbortSignal): Promise<v
   try {
     for (;;) {
       await ctx.clock.sleep(REASON_LOOK_MS, { signal });
-      const { state, detail } = await api.showJob(id, { signal });
-      if (state !== "queued") return;
-      if (detail !== null) ctx.progress.update(`waiting: ${detail}`);
+      const job = await api.showJob(id, { signal });
+      if (job.state !== "queued") return;
+      const words = renderWaiting(job) ?? (job.detail === null ? null : `waiting: ${job.detail}`);
+      if (words !== null) ctx.progress.update(words);
     }
   } catch {
     // Ended, or the daemon is away: the stream says so.

@@ -9,13 +9,25 @@ export function renderJobWork(job: ApiJob): string {
   return job.argv === null ? (job.prompt ?? "") : renderArgv(job.argv);
 }
 
+/** What a queued job waits for beyond its turn, in words; null for nothing. */
+export function renderWaiting({ waiting }: ApiJob): string | null {
+  if (waiting === null) return null;
+  return waiting === "memory" ? "waiting for memory" : "waiting for a free slot";
+}
+
 /** `lane jobs`. */
 export function renderJobs(jobs: readonly ApiJob[], opts: RenderOptions): readonly string[] {
   return renderTable<ApiJob>(
     [
       { header: "job", value: (job) => job.id },
       { header: "lane", value: (job) => job.laneName, shrink: true },
-      { header: "state", value: (job) => job.state, paint: (cell, job) => paintState(job.state, opts.style)(cell) },
+      {
+        header: "state",
+        value: (job) => renderWaiting(job) ?? job.state,
+        paint: (cell, job) => paintState(job.state, opts.style)(cell),
+        // A state in one word is never cut.
+        shrink: jobs.some((job) => job.waiting !== null),
+      },
       { header: "exit", value: (job) => (job.exitCode === null ? (job.signal ?? "-") : String(job.exitCode)) },
       { header: "created", value: (job) => renderAge(job.createdAt, opts.nowMs) },
       { header: "work", value: renderJobWork, shrink: true },
@@ -33,7 +45,7 @@ export function renderJob(job: ApiJob, opts: RenderOptions): readonly string[] {
     ...renderFacts([
       ["job", job.id],
       ["lane", job.laneName],
-      ["state", paint(job.state)],
+      ["state", [paint(job.state), renderWaiting(job)].filter((words) => words !== null).join(", ")],
       ["detail", job.detail],
       ["work", toPlain(renderJobWork(job))],
       ["agent", job.agent],
@@ -44,6 +56,8 @@ export function renderJob(job: ApiJob, opts: RenderOptions): readonly string[] {
       ["exit", job.exitCode === null ? job.signal : String(job.exitCode)],
       ["error", job.error === null ? null : `${toPlain(job.error.message)} (${job.error.code})`],
       ["output", job.truncated ? "cut at the limit" : null],
+      ["stream", job.files.stream],
+      ["report", job.files.failure],
       ["created", renderAge(job.createdAt, opts.nowMs)],
       ["started", job.startedAt === null ? null : renderAge(job.startedAt, opts.nowMs)],
       ["ended", job.endedAt === null ? null : renderAge(job.endedAt, opts.nowMs)],

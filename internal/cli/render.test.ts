@@ -123,6 +123,23 @@ describe("one thing in full", () => {
     expect(text).not.toContain("\u001b");
   });
 
+  it("says what a queued job waits for, in the list and alone", () => {
+    const waits = (waiting: "memory" | "count") => sampleJob({ state: "queued", waiting, exitCode: null });
+    expect(renderJobs([waits("memory")], PIPED)[1]).toContain("  waiting for memory  ");
+    expect(renderJobs([waits("count")], PIPED)[1]).toContain("  waiting for a free slot  ");
+    expect(widest(renderJobs([{ ...waits("count"), laneName: LONG, argv: [LONG] }], NARROW))).toBeLessThanOrEqual(80);
+    expect(renderJob(waits("memory"), NARROW)).toContain("state    queued, waiting for memory");
+    expect(renderJob(waits("count"), NARROW)).toContain("state    queued, waiting for a free slot");
+  });
+
+  it("lane job show says where the files of an attempt are, when there are any", () => {
+    const files = { stream: "/state/jobs/j/1.ndjson", failure: "/state/jobs/j/1.failure.json" };
+    expect(renderJob(sampleJob({ files }), NARROW)).toEqual(
+      expect.arrayContaining([`stream   ${files.stream}`, `report   ${files.failure}`]),
+    );
+    expect(renderJob(sampleJob(), NARROW).join("\n")).not.toMatch(/^(stream|report) /m);
+  });
+
   it("lane job show ends with what the job said last", () => {
     const error = { code: "exit", message: "exit code 2", stderrTail: "one\ntwo\n" };
     const text = renderJob(sampleJob({ state: "failed", exitCode: 2, error }), NARROW).join("\n");

@@ -75,17 +75,20 @@ describe("lane run -- CMD: streaming", () => {
     expect(stderr).toBe("waiting: lane is starting\n[12 bytes of output were cut]\n");
   });
 
-  it("hears of a reason that comes up while it waits", async () => {
+  it.each([
+    ["waiting: the lane is being recreated", { detail: "the lane is being recreated" }],
+    ["waiting for memory", { waiting: "memory" }],
+  ] as const)("hears of a reason that comes up while it waits: %s", async (words, change) => {
     let open: ServerResponse | null = null;
     daemon.route(`GET ${JOB_PATH}/events`, (_request, answer) => {
       open = answer;
       return sendEvents(answer, [], { end: false });
     });
     daemon.route(`GET ${JOB_PATH}`, () => ({
-      body: sampleJob({ state: "queued", detail: "the lane is being recreated" }),
+      body: sampleJob({ state: "queued", ...change }),
     }));
     const running = run("--", "true");
-    await eventually("the reason", () => running.stderrNow() === "waiting: the lane is being recreated\n");
+    await eventually("the reason", () => running.stderrNow() === `${words}\n`);
     daemon.route(`GET ${JOB_PATH}`, () => ({ body: JOB }));
     if (open !== null) sendEvents(open, [ended(1)], { end: true });
     expect((await running).code).toBe(0);

@@ -240,6 +240,8 @@ export function sampleJob(change: Partial<ApiJob> = {}): ApiJob {
     agent: null,
     state: "succeeded",
     detail: null,
+    waiting: null,
+    files: { stream: null, failure: null },
     attempt: 1,
     key: null,
     priority: 0,

@@ -7,6 +7,7 @@ import {
   integer,
   oneOf,
   orNone,
+  orOff,
   positive,
   size,
   text,
@@ -71,6 +72,16 @@ export const KEYS = {
     help: "engine changes at once",
     schema: integer(1, 64),
     fallback: ({ cores }) => Math.max(1, Math.min(4, cores)),
+  }),
+  "jobs.max": key({
+    help: "jobs that run at once over all lanes; none or 0 for no limit",
+    schema: orOff(integer(1, 10_000)),
+    fallback: () => null,
+  }),
+  "jobs.minFreeMemory": key({
+    help: "memory the host must have left before a job is begun beside another, as 512m; none or 0 for no limit",
+    schema: orOff(size),
+    fallback: () => 512 * 2 ** 20,
   }),
   "mounts.allow": key({
     help: "host folders that lanes may mount",

@@ -27,6 +27,7 @@ describe("loadConfig", () => {
       image: "localhost/lane-runtime:local",
       limits: { memoryBytes: null, cpus: null, pids: 4096 },
       lanes: { concurrency: 4 },
+      jobs: { max: null, minFreeMemoryBytes: 2 ** 29 },
       mounts: { allow: [] },
       credentials: { folder: null },
       log: { level: "info" },
@@ -92,6 +93,18 @@ log: {level: debug}
     ]);
     expect([settings.timeouts.startupMs, settings.timeouts.relistMs]).toEqual([500, 1000]);
     expect([settings.backoff.baseMs, settings.backoff.maxMs, settings.log.level]).toEqual([10, 120_000, "debug"]);
+  });
+
+  it("limits the jobs of all lanes; none and 0 take a limit off", () => {
+    expect(load("jobs: {max: 3, minFreeMemory: 1g}\n").settings.jobs).toEqual({ max: 3, minFreeMemoryBytes: 2 ** 30 });
+    const off = { max: null, minFreeMemoryBytes: null };
+    for (const none of ["0", "none", "null"])
+      expect(load(`jobs: {max: ${none}, minFreeMemory: ${none}}\n`).settings.jobs).toEqual(off);
+    expect(load("", { LANEKEEPER_JOBS_MAX: "0", LANEKEEPER_JOBS_MIN_FREE_MEMORY: "0" }).settings.jobs).toEqual(off);
+    expect(failure(() => load("jobs: {max: -1}\n")).message).toContain(
+      "jobs.max is -1: expected a whole number from 1",
+    );
+    expect(failure(() => load("jobs: {minFreeMemory: lots}\n")).message).toContain("expected a size");
   });
 
   it("takes a folder of credentials, or none", () => {

@@ -13,6 +13,8 @@ export interface Settings {
   readonly image: string;
   readonly limits: { readonly memoryBytes: number | null; readonly cpus: number | null; readonly pids: number | null };
   readonly lanes: { readonly concurrency: number };
+  /** What the jobs of all lanes together may use. */
+  readonly jobs: { readonly max: number | null; readonly minFreeMemoryBytes: number | null };
   readonly mounts: { readonly allow: readonly AllowedMount[] };
   /** Host folder of credential files for every lane. */
   readonly credentials: { readonly folder: string | null };
@@ -50,6 +52,7 @@ export function toSettings(values: SettingValues): Settings {
     image: values.image,
     limits: { memoryBytes: values["limits.memory"], cpus: values["limits.cpus"], pids: values["limits.pids"] },
     lanes: { concurrency: values["lanes.concurrency"] },
+    jobs: { max: values["jobs.max"], minFreeMemoryBytes: values["jobs.minFreeMemory"] },
     mounts: { allow: values["mounts.allow"] },
     credentials: { folder: values["credentials.folder"] },
     log: { level: values["log.level"] },

@@ -67,6 +67,12 @@ export const orNone = <T>(schema: z.ZodType<T>) =>
     error: (issue) => firstMessage(issue) ?? "expected a value or none",
   });
 
+/** As {@link orNone}, and `0` turns the limit off as well. */
+export const orOff = <T>(schema: z.ZodType<T>) =>
+  z.union([z.literal(["none", "0", 0]).transform(() => null), z.null(), schema], {
+    error: (issue) => firstMessage(issue) ?? "expected a value, or none or 0",
+  });
+
 /** Address of a container engine: `unix:///path`, an absolute path, `tcp://host:port` or `http://host:port`. */
 export const engineAddress = text.transform((value, ctx) => {
   if (value.startsWith("/")) return `unix://${value}`;

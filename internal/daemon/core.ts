@@ -3,11 +3,18 @@ import { join } from "node:path";
 import type { Logger } from "pino";
 import { systemClock, systemRandom } from "../base/index.ts";
 import type { Paths, Settings } from "../config/index.ts";
-import { createCommandResolver, createDispatcher, DEFAULT_POLICY, type Dispatcher } from "../dispatch/index.ts";
-import { createBootFolders, createHostView, installWorkerFiles } from "../host/index.ts";
+import {
+  type AdmissionLimits,
+  type AttemptFiles,
+  createCommandResolver,
+  createDispatcher,
+  DEFAULT_POLICY,
+  type Dispatcher,
+} from "../dispatch/index.ts";
+import { createBootFolders, createHostView, installWorkerFiles, readFreeMemory } from "../host/index.ts";
 import { connectEngine, type EngineSettings } from "../podman/index.ts";
 import { DEFAULT_PLAN_LIMITS, DEFAULT_RESTART_POLICY, type InstallFacts } from "../reconcile/index.ts";
-import { openStore, type Store } from "../store/index.ts";
+import { createAttemptFiles, openStore, type Store } from "../store/index.ts";
 import {
   type BootFolders,
   DEFAULT_LIMITS,
@@ -21,6 +28,7 @@ import {
 import type { LaneApiRequest, LaneApiResponse } from "../workerlink/index.ts";
 import { type CredentialDesk, openCredentialDesk } from "./credential-desk.ts";
 import { readInstallId } from "./install-id.ts";
+import { createRedaction } from "./redaction.ts";
 import { createWorkerLinks, type DaemonLink } from "./worker-links.ts";
 
 /** OCI runtimes that a trial may use, best first. */
@@ -40,6 +48,8 @@ export interface CoreOptions {
   /** `dist/bin`. */
   readonly builtDir: string;
   readonly log: Logger;
+  /** The API's token, to be kept out of all output. */
+  readonly token: string;
   /** A lane's call to the host API, with the lane that its link belongs to. */
   readonly onLaneCall: (
     laneId: string,
@@ -54,6 +64,8 @@ export interface Core extends AsyncDisposable {
   readonly store: Store;
   readonly supervisor: Supervisor<DaemonLink>;
   readonly dispatcher: Dispatcher;
+  /** Files of each attempt. */
+  readonly files: AttemptFiles;
   /** Null where no folder of credentials is configured. */
   readonly credentials: CredentialDesk | null;
 }
@@ -67,6 +79,13 @@ export async function startCore(options: CoreOptions): Promise<Core> {
     nowMs: () => systemClock.nowMs(),
     onError: (err) => log.error({ err }, "feed subscriber failed"),
   });
+  const redaction = createRedaction([options.token]);
+  const files = createAttemptFiles({
+    dir: join(paths.state.dir, "jobs"),
+    jobs: store.jobs,
+    nowMs: systemClock.nowMs,
+    onError: (err, path) => log.error({ err, path }, "a job's files cannot be written; jobs go on without them"),
+  });
   let credentials: CredentialDesk | null = null;
   try {
     const facts = await installFacts(install, options);
@@ -76,18 +95,26 @@ export async function startCore(options: CoreOptions): Promise<Core> {
       onLaneCall: options.onLaneCall,
       onLost: (laneId, err) => log.info({ lane: laneId, err }, "link lost"),
     });
+    // Before the dispatcher, which writes files from its first moment on.
+    credentials = await openCredentials(options, store, (secrets) => {
+      redaction.renew(secrets);
+      supervisor.credentialsChanged();
+    });
+    if (credentials) redaction.renew(credentials.secrets());
     const dispatcher = createDispatcher({
       store,
       clock: systemClock,
       log: log.child({ component: "dispatch" }),
-      redact: (text) => text,
+      redact: redaction.redact,
+      files: files satisfies AttemptFiles,
+      findSpec: (laneId, generation) => store.lanes.findGeneration(laneId, generation)?.spec ?? null,
       work: createCommandResolver({ outputCapBytes: DEFAULT_POLICY.outputCapBytes }),
-      policy: DEFAULT_POLICY,
+      freeMemoryBytes: readFreeMemory,
+      policy: { ...DEFAULT_POLICY, admission: toAdmission(settings) },
       // Never from inside the dispatcher's own call.
       onActivity: (laneId) => setImmediate(() => supervisor.wake(laneId)),
       dropLink: (laneId, error) => supervisor.dropLink(laneId, error.message),
     });
-    credentials = await openCredentials(options, store, () => supervisor.credentialsChanged());
     const supervisor = new Supervisor<DaemonLink>({
       install: facts.install,
       defaultImage: settings.image,
@@ -114,6 +141,7 @@ export async function startCore(options: CoreOptions): Promise<Core> {
       store,
       supervisor,
       dispatcher,
+      files,
       credentials,
       async [Symbol.asyncDispose]() {
         await credentials?.[Symbol.asyncDispose]();
@@ -133,7 +161,7 @@ export async function startCore(options: CoreOptions): Promise<Core> {
 async function openCredentials(
   { settings, log }: CoreOptions,
   store: Store,
-  onChange: () => void,
+  onChange: (secrets: readonly string[]) => void,
 ): Promise<CredentialDesk | null> {
   const { folder } = settings.credentials;
   if (folder === null) return null;
@@ -190,6 +218,10 @@ export function engineSettings(
 function engineFinder(options: CoreOptions): EngineFinder {
   const where = engineSettings(options);
   return { connect: (opts) => connectEngine(where, opts) };
+}
+
+function toAdmission({ jobs }: Settings): AdmissionLimits {
+  return { maxRunning: jobs.max, minFreeMemoryBytes: jobs.minFreeMemoryBytes };
 }
 
 function toLimits(settings: Settings): SupervisorLimits {

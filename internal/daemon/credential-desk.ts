@@ -4,6 +4,7 @@ import {
   type CredentialSource,
   checkManifest,
   openCredentialSource,
+  secretsOf,
   setOf,
   toCredentialFiles,
 } from "../credentials/index.ts";
@@ -16,6 +17,8 @@ const DELIVER_MS = 10_000;
 
 /** The host's credential folder, and how lanes get what it holds. */
 export interface CredentialDesk extends Credentials<DaemonLink>, AsyncDisposable {
+  /** What must not be seen in any output. For redaction only. */
+  secrets(): readonly string[];
   /** As a lane shows it whose worker has last confirmed `digest`. Never values. */
   show(digest: string | null): ApiLane["credentials"];
 }
@@ -26,8 +29,8 @@ export interface CredentialDeskDeps {
   readonly log: Logger;
   /** Uid of a generation's agent, as seen in its container. */
   readonly agentUid: (laneId: string, generation: number) => number | null;
-  /** The folder's content has changed, or it cannot be used any more. */
-  readonly onChange: () => void;
+  /** The folder's content has changed, or it cannot be used any more. `secrets` as the desk says them then. */
+  readonly onChange: (secrets: readonly string[]) => void;
 }
 
 /** Opens the desk over a folder, which need not exist yet. It has been read when this resolves. */
@@ -36,7 +39,7 @@ export async function openCredentialDesk(deps: CredentialDeskDeps): Promise<Cred
   const source = await openCredentialSource(folder, {
     changed: () => {
       logState(source, log);
-      deps.onChange();
+      deps.onChange(secretsIn(source));
     },
     degraded: (err) => log.warn({ folder, err }, "credential folder is not watched well"),
   });
@@ -59,9 +62,15 @@ export async function openCredentialDesk(deps: CredentialDeskDeps): Promise<Cred
       return set.files.length === 0 ? null : set.digest;
     },
     refusal: () => refusalOf(source),
+    secrets: () => secretsIn(source),
     show: (digest) => ({ folder: { state: stateOf(source, digest), source: folder, expiresAt: null } }),
     [Symbol.asyncDispose]: () => source[Symbol.asyncDispose](),
   };
+}
+
+function secretsIn({ state }: CredentialSource): readonly string[] {
+  const set = setOf(state);
+  return set ? secretsOf(set) : [];
 }
 
 function refusalOf({ state }: CredentialSource): AppError | null {

@@ -72,11 +72,13 @@ async function serve(
   const holder = { pid: process.pid, build: options.build, socket: paths.runtime.apiSocket };
   const lock = acquireDaemonLock(join(paths.state.dir, "laned.lock"), holder);
   closers.push(() => lock[Symbol.dispose]());
+  const token = await loadOrCreateToken(paths.state.token);
   let laneApi: LaneApi | null = null;
   const core = await startCore({
     ...options,
     settings: config.settings,
     log,
+    token,
     onLaneCall: async (laneId, request, { signal }) => {
       if (!laneApi)
         throw new AppError({ code: "daemon.stopping", message: "the daemon is starting", retry: "retryable" });
@@ -102,7 +104,6 @@ async function serve(
     }),
   };
   laneApi = createLaneApi({ ports, log });
-  const token = await loadOrCreateToken(paths.state.token);
   const api = createHostApi({ ports, token, log, clock: systemClock, stopping: stop.signal, version: options.version });
   const configured = isConfigured(config, "api.port");
   const tcp = await listenTcp(api, { host: "127.0.0.1", port: config.settings.api.port, configured });

@@ -63,6 +63,7 @@ export function detachLink(ctx: DispatchContext, laneId: string, link?: LaneLink
   } catch (caught) {
     ctx.log.error({ lane: laneId, err: toError(caught) }, "could not record that jobs are out of reach");
   }
+  ctx.readmit();
 }
 
 function releaseLink(slot: LaneSlot): void {

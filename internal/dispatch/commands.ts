@@ -1,4 +1,4 @@
-import { AppError, newId, toError } from "../base/index.ts";
+import { AppError, faultPoint, newId, toError } from "../base/index.ts";
 import { isActive, isTerminal, type Job, type JobSpec } from "../job/index.ts";
 import { bodyHashOf } from "./body-hash.ts";
 import type { DispatchContext } from "./context.ts";
@@ -36,6 +36,7 @@ export function submit(ctx: DispatchContext, opts: { readonly laneId: string; re
     ctx.writer.insert(job);
     return { job, created: true };
   });
+  faultPoint("laned.job-committed");
   if (submitted.created) ctx.pump(laneId);
   return submitted;
 }
@@ -47,6 +48,8 @@ export function cancel(ctx: DispatchContext, id: string): Job {
   const next = ctx.writer.apply(job, { type: "cancel" });
   const slot = ctx.slots.find(next.laneId);
   if (slot && next !== job && isActive(next.state)) sendCancel(ctx, slot, next.id, next.state.attempt);
+  // It may have been the one that waits for room.
+  if (next !== job && isTerminal(next.state)) ctx.pump(next.laneId);
   return next;
 }
 

@@ -1,9 +1,10 @@
 import type { Logger } from "pino";
 import type { AppError, Clock, TaskGroup } from "../base/index.ts";
+import type { LaneSpec } from "../lane/index.ts";
 import type { JobWriter } from "./job-writer.ts";
 import type { LaneSlots } from "./lane-slot.ts";
 import type { DispatchPolicy } from "./policy.ts";
-import type { DispatchStore, WorkResolver } from "./ports.ts";
+import type { AttemptFiles, DispatchStore, WorkResolver } from "./ports.ts";
 import type { Redact } from "./redact-events.ts";
 
 /** What {@link import("./dispatcher.ts").createDispatcher} is made from. */
@@ -13,7 +14,16 @@ export interface DispatcherDeps {
   readonly log: Logger;
   /** Takes every secret the daemon knows out of a text. */
   readonly redact: Redact;
+  /** Where streams and failure reports are kept as files, too; none when left out. */
+  readonly files?: AttemptFiles | undefined;
+  /** What a lane's generation was created from, for failure reports. */
+  readonly findSpec?: ((laneId: string, generation: number) => LaneSpec | null) | undefined;
   readonly work: WorkResolver;
+  /**
+   * Bytes of memory the host can give without swapping, null where it cannot be told. Quick; never throws. Left out,
+   * memory keeps no job waiting.
+   */
+  readonly freeMemoryBytes?: (() => number | null) | undefined;
   readonly policy: DispatchPolicy;
   /** `busy` or `queued` of the lane may have changed. Must not call back into the dispatcher synchronously. */
   readonly onActivity: (laneId: string) => void;
@@ -29,8 +39,10 @@ export interface DispatchContext extends DispatcherDeps {
   readonly writer: JobWriter;
   readonly slots: LaneSlots;
   readonly tasks: TaskGroup;
-  /** Starts the lane's next job if it may; never throws. */
+  /** Starts the lane's next job if it may, and others for which room was made; never throws. */
   readonly pump: (laneId: string) => void;
+  /** Looks again at the jobs that wait for room; never throws. */
+  readonly readmit: () => void;
   /** Stores what has come in; never throws. */
   readonly flush: () => void;
 }

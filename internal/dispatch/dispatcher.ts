@@ -1,8 +1,10 @@
-import { hasCode, TaskGroup, toError } from "../base/index.ts";
+import { TaskGroup } from "../base/index.ts";
 import type { Job, JobLogEvent, JobSpec, WorkerEvent } from "../job/index.ts";
+import type { WaitReason } from "./admission.ts";
 import { attachLink, detachLink } from "./attach.ts";
 import { cancel, findJob, retry, type Submitted, setWaiting, submit } from "./commands.ts";
 import type { DispatchContext, DispatcherDeps } from "./context.ts";
+import { fileFailure, mendFiles } from "./file-attempts.ts";
 import { follow, waitJob } from "./follow.ts";
 import { createIngest } from "./ingest.ts";
 import { createJobWriter } from "./job-writer.ts";
@@ -11,7 +13,7 @@ import { attemptKey, createLaneSlots } from "./lane-slot.ts";
 import { mustFind } from "./must-find.ts";
 import { READ_EVENTS_MAX } from "./policy.ts";
 import type { CallOptions, LaneLink } from "./ports.ts";
-import { sendStart } from "./send.ts";
+import { createPump } from "./pump.ts";
 import { createWakeHub } from "./wake-hub.ts";
 
 /**
@@ -62,6 +64,8 @@ export interface Dispatcher extends AsyncDisposable {
   resume(laneId: string): void;
   /** Why queued jobs wait (`lane is stopped`), null for just their turn. Cheap when nothing changed. Never throws. */
   setWaiting(laneId: string, reason: string | null): void;
+  /** What a queued job waits for when its lane could begin it now: memory, or the end of another job. Never stored. */
+  waitingOf(job: Job): WaitReason | null;
   /** Does a job occupy the lane? */
   busy(laneId: string): boolean;
   /** How many jobs wait. */
@@ -75,19 +79,23 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   const hub = createWakeHub();
   const tasks = new TaskGroup((name, err) => log.error({ op: name, err }, "dispatch task failed"));
   const slots = createLaneSlots();
-  const writer = createJobWriter({ store, clock, log, onJob: hub.wake, onLane: deps.onActivity });
+  const onFailed = (job: Job, generation: number) => fileFailure(deps, job, generation);
+  const writer = createJobWriter({ store, clock, log, onJob: hub.wake, onLane: deps.onActivity, onFailed });
   const ingest = createIngest(() => ctx);
+  const pump = createPump(() => ctx);
   const ctx: DispatchContext = {
     ...deps,
     writer,
     slots,
     tasks,
-    pump: (laneId) => pump(ctx, laneId),
+    pump: pump.pump,
+    readmit: pump.readmit,
     flush: ingest.flush,
   };
   writer.commit(() => {
     for (const job of jobs.listActive(null)) writer.apply(job, { type: "unreachable" });
   });
+  mendFiles(deps);
   const following = { store, hub, clock };
 
   return {
@@ -123,9 +131,11 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
       ctx.pump(laneId);
     },
     setWaiting: (laneId, reason) => setWaiting(ctx, laneId, reason),
+    waitingOf: pump.waitingOf,
     busy: (laneId) => jobs.hasActive(laneId),
     queued: (laneId) => jobs.countQueued(laneId),
     [Symbol.asyncDispose]: async () => {
+      pump.close();
       ingest.flush();
       for (const slot of slots.all()) {
         detachLink(ctx, slot.laneId);
@@ -148,29 +158,4 @@ function ackedOf(ctx: DispatchContext, laneId: string): ReadonlyMap<string, numb
     if (record && record.lastSeq > 0) told.set(attemptKey(id, state.attempt), record.lastSeq);
   }
   return told;
-}
-
-/**
- * Starts the lane's next job when it may: a link is there, nothing is draining it, and nothing of an earlier job is
- * left. The attempt is on record as `dispatching` before it is sent. Called whenever one of these may have changed.
- */
-function pump(ctx: DispatchContext, laneId: string): void {
-  const slot = ctx.slots.find(laneId);
-  if (!slot?.link || slot.paused || slot.held || slot.leftovers.size > 0) return;
-  const { link } = slot;
-  try {
-    if (ctx.store.jobs.hasActive(laneId)) return;
-    const next = ctx.store.jobs.nextQueued(laneId);
-    if (!next) return;
-    const job = ctx.writer.apply(next, { type: "dispatch", generation: link.generation });
-    sendStart(ctx, slot, link, job);
-  } catch (caught) {
-    ctx.log.error({ lane: laneId, err: toError(caught) }, "could not start the next job");
-    if (!hasCode(caught, "store.full")) return;
-    slot.retry?.();
-    slot.retry = ctx.clock.timer(ctx.policy.storeRetryMs, () => {
-      slot.retry = null;
-      pump(ctx, laneId);
-    });
-  }
 }

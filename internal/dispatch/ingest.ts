@@ -1,8 +1,9 @@
-import { AppError, toAppError } from "../base/index.ts";
+import { AppError, faultPoint, toAppError } from "../base/index.ts";
 import { isActive, type Job, type WorkerEvent } from "../job/index.ts";
 import type { DispatchContext } from "./context.ts";
 import { type Ack, attemptKey, keepAck, type LaneSlot } from "./lane-slot.ts";
 import { toJobEvent } from "./outcome.ts";
+import type { AttemptFiles } from "./ports.ts";
 import { redactEvents } from "./redact-events.ts";
 import { sendCancel } from "./send.ts";
 
@@ -28,7 +29,7 @@ const STRANGERS_NAMED = 20;
 
 /** What became of a frame. */
 type Verdict =
-  | { readonly kind: "stored"; readonly job: Job; readonly seq: number }
+  | { readonly kind: "stored"; readonly job: Job; readonly seq: number; readonly fresh: readonly WorkerEvent[] }
   | { readonly kind: "ignored" }
   | { readonly kind: "violation"; readonly error: AppError };
 
@@ -83,7 +84,10 @@ function storeLane(
 }
 
 function storeFrames(ctx: DispatchContext, frames: readonly EventFrame[]): readonly Verdict[] {
-  return ctx.writer.commit(() => frames.map((frame) => storeFrame(ctx, frame)));
+  faultPoint("laned.before-events");
+  const verdicts = ctx.writer.commit(() => frames.map((frame) => storeFrame(ctx, frame)));
+  faultPoint("laned.events-committed");
+  return verdicts;
 }
 
 /** After the commit: acknowledge, drop offenders, start what may start now. */
@@ -108,10 +112,26 @@ function finish(ctx: DispatchContext, frames: readonly EventFrame[], verdicts: r
     ctx.dropLink(laneId, error);
   }
   for (const laneId of new Set(frames.map((frame) => frame.laneId))) ctx.pump(laneId);
+  if (ctx.files) fileEvents(ctx.files, frames, verdicts);
+}
+
+/** Last of all: nobody waits for the files. One write per attempt. */
+function fileEvents(files: AttemptFiles, frames: readonly EventFrame[], verdicts: readonly Verdict[]): void {
+  const batches = new Map<string, { readonly frame: EventFrame; readonly events: WorkerEvent[] }>();
+  frames.forEach((frame, i) => {
+    const verdict = verdicts[i];
+    if (verdict?.kind !== "stored" || verdict.fresh.length === 0) return;
+    const key = attemptKey(frame.job, frame.attempt);
+    const batch = batches.get(key) ?? { frame, events: [] };
+    for (const event of verdict.fresh) batch.events.push(event);
+    batches.set(key, batch);
+  });
+  for (const { frame, events } of batches.values()) files.append(frame.job, frame.attempt, events);
 }
 
 function acknowledge(ctx: DispatchContext, slot: LaneSlot, ack: Ack): void {
   keepAck(slot, ack);
+  faultPoint("laned.before-ack");
   try {
     slot.link?.ack(ack.job, ack.attempt, ack.seq);
   } catch (caught) {
@@ -155,11 +175,12 @@ function storeFrame(ctx: DispatchContext, frame: EventFrame): Verdict {
   const fresh = frame.events.filter((event) => event.seq > record.lastSeq);
   const reason = whyBroken(frame.events, { lastSeq: record.lastSeq, fresh, finished: record.finished });
   if (reason !== null) return violation(frame, reason);
-  if (fresh.length === 0) return { kind: "stored", job, seq: record.lastSeq };
+  if (fresh.length === 0) return { kind: "stored", job, seq: record.lastSeq, fresh };
 
   const events = redactEvents(fresh, ctx.redact);
   ctx.writer.touch(job.id);
-  return { kind: "stored", job: append(ctx, { job, attempt, events }), seq: record.lastSeq + fresh.length };
+  const next = append(ctx, { job, attempt, events });
+  return { kind: "stored", job: next, seq: record.lastSeq + fresh.length, fresh: events };
 }
 
 function whyBroken(

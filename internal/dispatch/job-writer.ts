@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import type { Clock } from "../base/index.ts";
+import { type Clock, faultPoint } from "../base/index.ts";
 import { isActive, isTerminal, type Job, type JobEvent, type JobState, transition } from "../job/index.ts";
 import type { DispatchStore } from "./ports.ts";
 
@@ -27,6 +27,8 @@ export interface JobWriterDeps {
   readonly log: Logger;
   /** After a commit that touched the job. */
   readonly onJob: (job: string) => void;
+  /** After the commit in which an attempt failed or was lost; the generation that had it. Must not throw. */
+  readonly onFailed?: ((job: Job, generation: number) => void) | undefined;
   /** After a commit that may have changed how busy the lane is. */
   readonly onLane: (lane: string) => void;
 }
@@ -102,11 +104,16 @@ export function createJobWriter(deps: JobWriterDeps): JobWriter {
       commit(() => {
         const state = transition(job.state, event);
         if (state === job.state) return job;
+        if (isTerminal(state)) faultPoint("laned.before-end");
         const atMs = opts.atMs ?? clock.nowMs();
         const next: Job = { ...job, state, ...timesOf(job, state, atMs) };
         store.jobs.save(next);
         recordAttempt(store, job.state, next, clock.nowMs());
         record(next, job.state, event.type, opts.detail ?? detailOf(state));
+        if (isActive(job.state) && (state.phase === "failed" || state.phase === "lost")) {
+          const { generation } = job.state;
+          lines.push(() => deps.onFailed?.(next, generation));
+        }
         return next;
       }),
     touch: (job) => {

@@ -17,19 +17,21 @@ export interface LaneDeath {
  */
 export function laneDied(ctx: DispatchContext, death: LaneDeath): void {
   const { laneId, generation } = death;
-  const slot = ctx.slots.find(laneId);
-  if (slot?.link && slot.link.generation <= generation) detachLink(ctx, laneId);
+  const slot = ctx.slots.of(laneId);
+  slot.deadGeneration = Math.max(slot.deadGeneration, generation);
+  if (slot.link && slot.link.generation <= generation) detachLink(ctx, laneId);
   ctx.flush();
   ctx.writer.commit(() => {
     for (const job of ctx.store.jobs.listActive(laneId)) {
       if (isActive(job.state) && job.state.generation <= generation) resolveDead(ctx, job, death.volumeIntact);
     }
   });
+  ctx.readmit();
 }
 
 /**
  * The lane is being removed for good, its container and volume are gone: queued jobs are cancelled, active ones end.
- * None is retried. May be repeated.
+ * None is retried, and their files go. May be repeated.
  */
 export function laneRemoved(ctx: DispatchContext, laneId: string): void {
   detachLink(ctx, laneId);
@@ -43,6 +45,8 @@ export function laneRemoved(ctx: DispatchContext, laneId: string): void {
     }
   });
   ctx.slots.delete(laneId);
+  ctx.files?.removeLane(laneId);
+  ctx.readmit();
 }
 
 function resolveDead(ctx: DispatchContext, job: Job, volumeIntact: boolean): void {

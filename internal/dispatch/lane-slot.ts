@@ -18,6 +18,8 @@ export interface LaneSlot {
   linkGone: AbortController;
   /** Highest generation seen; frames of a lower one are not believed. */
   generation: number;
+  /** The highest generation whose container is proven dead, -1 for none: nothing of it runs, whatever is on record. */
+  deadGeneration: number;
   /** The lane is draining: nothing new is started. */
   paused: boolean;
   /** The worker refused us as outdated: nothing is sent until the next link. */
@@ -61,6 +63,7 @@ export function createLaneSlots(): LaneSlots {
         link: null,
         linkGone: new AbortController(),
         generation: 0,
+        deadGeneration: -1,
         paused: false,
         held: false,
         waiting: undefined,

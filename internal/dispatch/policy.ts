@@ -1,3 +1,5 @@
+import type { AdmissionLimits } from "./admission.ts";
+
 /** Tuning of dispatch. */
 export interface DispatchPolicy {
   /** Output of one attempt beyond this many bytes is cut by the worker, and marked. */
@@ -8,6 +10,12 @@ export interface DispatchPolicy {
   readonly replyMs: number;
   /** Wait before a lane whose store was full is tried again. */
   readonly storeRetryMs: number;
+  /** What the jobs of all lanes together may use. */
+  readonly admission: AdmissionLimits;
+  /** Wait before jobs that wait for memory are looked at again. */
+  readonly readmitMs: number;
+  /** A job out of reach for this long holds no room any more: its lane would have been made anew by then. */
+  readonly silentMs: number;
 }
 
 /** The numbers the product runs with. */
@@ -16,6 +24,9 @@ export const DEFAULT_POLICY: DispatchPolicy = {
   ackedAttemptsMax: 1000,
   replyMs: 30_000,
   storeRetryMs: 2000,
+  admission: { maxRunning: null, minFreeMemoryBytes: 512 * 1024 * 1024 },
+  readmitMs: 2000,
+  silentMs: 120_000,
 };
 
 /** Events read at once while following: a frame may hold 1 MiB in one event, and every follower holds a page. */

@@ -1,5 +1,6 @@
 import type { HostEventBody, Job, JobLogEvent, JobSpec, TerminalState, WorkerEvent } from "../job/index.ts";
 import type { AttemptReport, StartWork } from "../protocol/index.ts";
+import type { FailureReport } from "./failure-report.ts";
 
 /** Options of every call that can wait. */
 export interface CallOptions {
@@ -36,6 +37,8 @@ export interface LaneLink {
 /** One try, as it is on record. */
 export interface AttemptRecord {
   readonly attempt: number;
+  /** The last generation whose worker had it. */
+  readonly generation: number;
   /** The last of the worker's event numbers on record, 0 for none. */
   readonly lastSeq: number;
   /** The worker's `finished` is on record: nothing may follow. */
@@ -102,4 +105,20 @@ export interface WorkResolver {
   check(spec: JobSpec): void;
   /** Called for each sending of an attempt; may be repeated. A rejection fails the attempt as `start_failed`. */
   resolve(job: Job, opts: CallOptions): Promise<StartWork>;
+}
+
+/**
+ * Files of each attempt, for people and their tools; the store is the truth. No call throws or waits: what cannot be
+ * written is mended later.
+ */
+export interface AttemptFiles {
+  /** Events that have just been committed, without secrets, in order. */
+  append(job: string, attempt: number, events: readonly WorkerEvent[]): void;
+  /** Brings the stream's file in line with the store. */
+  complete(job: string, attempt: number): void;
+  writeFailure(report: FailureReport): void;
+  /** Paths of what is there. */
+  find(job: string, attempt: number): { readonly stream: string | null; readonly failure: string | null };
+  /** Removes the files of all jobs of a lane. */
+  removeLane(laneId: string): void;
 }

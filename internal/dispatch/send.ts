@@ -1,4 +1,4 @@
-import { AppError, hasCode, renderDuration, throwIfAborted, toAppError } from "../base/index.ts";
+import { AppError, faultPoint, hasCode, renderDuration, throwIfAborted, toAppError } from "../base/index.ts";
 import { isActive, type Job, type JobError } from "../job/index.ts";
 import type { AttemptReport, StartWork } from "../protocol/index.ts";
 import type { DispatchContext } from "./context.ts";
@@ -81,7 +81,11 @@ async function exchange(
   const { attempt } = job.state;
   try {
     const request = { job: job.id, attempt, generation: link.generation, bodyHash: job.bodyHash, work };
-    await answered(ctx, signal, (within) => link.start(request, { signal: within }));
+    await answered(ctx, signal, (within) => {
+      const answer = link.start(request, { signal: within });
+      faultPoint("laned.start-sent");
+      return answer;
+    });
     return null;
   } catch (caught) {
     if (hasCode(caught, "worker.refused")) return refusalOf(caught);

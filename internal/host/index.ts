@@ -1,4 +1,5 @@
 export { type BootFolderSettings, createBootFolders } from "./boot-folders.ts";
+export { readFreeMemory } from "./free-memory.ts";
 export { createHostView } from "./host-view.ts";
 export { listMonitors, type MonitorProcess, parseMonitor, parseProcStat, startTimeOf } from "./process-table.ts";
 export { type InstalledFile, installWorkerFiles, type WorkerFiles } from "./worker-files.ts";

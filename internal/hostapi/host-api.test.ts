@@ -224,7 +224,25 @@ describe("jobs", () => {
     expect((await call(bench, "GET", `/v1/jobs/${JOB}`)).json).toMatchObject({
       laneName: "demo",
       detail: "its worker is out of reach",
+      waiting: null,
     });
+  });
+
+  it("shows where the files of the latest attempt are", async () => {
+    const bench = makeBench();
+    bench.jobs.push(makeJob({}, { phase: "lost", attempt: 2, error: { code: "spool_lost", message: "gone" } }));
+    const { json } = await call(bench, "GET", `/v1/jobs/${JOB}`);
+    expect(json).toMatchObject({ files: { stream: `/state/jobs/${JOB}/2.ndjson`, failure: null } });
+  });
+
+  it("shows what a queued job waits for", async () => {
+    const bench = makeBench();
+    bench.jobs.push(makeJob());
+    bench.waiting.set(JOB, "memory");
+    const waiting = expect.objectContaining({ state: "queued", waiting: "memory" });
+    expect((await call(bench, "GET", `/v1/jobs/${JOB}`)).json).toEqual(waiting);
+    expect((await call(bench, "GET", "/v1/jobs")).json).toEqual([waiting]);
+    expect((await call(bench, "GET", "/v1/lanes/demo/jobs")).json).toEqual([waiting]);
   });
 });
 

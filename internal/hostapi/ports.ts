@@ -11,6 +11,7 @@ import type {
 import type {
   ApiDrift,
   ApiExecPlan,
+  ApiJob,
   ApiLane,
   ApiPlan,
   ApiReadiness,
@@ -125,6 +126,10 @@ export interface JobService {
   }): Awaitable<readonly Job[]>;
   /** An ended job stays as it is. */
   cancel(id: string): Awaitable<Job>;
+  /** What keeps a queued job that its lane could begin now; null for every other job. From memory. */
+  waitingOf(job: Job): ApiJob["waiting"];
+  /** Files of the job's latest attempt, where they are there. */
+  filesOf(job: Job): ApiJob["files"];
   retry(id: string): Awaitable<Job>;
   readEvents(id: string, opts: { readonly after: number; readonly limit: number }): Awaitable<readonly JobLogEvent[]>;
   /** Events after `after`, then live; ends when the job has ended and all of it was given. Pulled, so never ahead. */

@@ -37,7 +37,7 @@ export const JOB_ROUTES: readonly Route[] = [
       const lane = resolveLane(ports, id, query.workspace);
       const { before, limit = JOBS_DEFAULT } = query;
       return json(
-        (await ports.jobs.listJobs({ laneId: lane.id, before, limit })).map((job) => toApiJob(job, lane.name)),
+        (await ports.jobs.listJobs({ laneId: lane.id, before, limit })).map((job) => shown(ports, job, lane.name)),
       );
     },
   }),
@@ -58,7 +58,7 @@ export const JOB_ROUTES: readonly Route[] = [
       const lane = resolveLane(ports, call.id, call.query.workspace);
       const spec = toJobSpec(call.body, call.header("idempotency-key"));
       const { job, created } = await ports.jobs.submit({ laneId: lane.id, spec });
-      return json(toApiJob(job, lane.name), created ? 201 : 200);
+      return json(shown(ports, job, lane.name), created ? 201 : 200);
     },
   }),
   defineRoute({
@@ -142,7 +142,11 @@ async function jobEvents(call: Call<undefined, EventsQuery>, deps: RouteDeps): P
 }
 
 function named(ports: HostApiPorts, job: Job) {
-  return toApiJob(job, ports.lanes.findLane(job.laneId)?.name ?? job.laneId);
+  return shown(ports, job, ports.lanes.findLane(job.laneId)?.name ?? job.laneId);
+}
+
+function shown({ jobs }: HostApiPorts, job: Job, laneName: string) {
+  return toApiJob(job, laneName, { waiting: jobs.waitingOf(job), files: jobs.filesOf(job) });
 }
 
 function toJobSpec(body: SubmitJob, header: string | null): JobSpec {

@@ -85,6 +85,8 @@ export interface Bench {
   readonly lanes: Lane[];
   readonly jobs: Job[];
   readonly jobEvents: JobLogEvent[];
+  /** What jobs wait for, by id. */
+  readonly waiting: Map<string, "memory" | "count">;
   readonly feed: TestFeed;
   readonly logged: { readonly level: string; readonly fields: Record<string, unknown>; readonly message: string }[];
   readonly stop: AbortController;
@@ -113,6 +115,7 @@ export function makeBench(): Bench {
   const lanes: Lane[] = [makeLane()];
   const jobs: Job[] = [];
   const jobEvents: JobLogEvent[] = [];
+  const waiting = new Map<string, "memory" | "count">();
   const logged: { level: string; fields: Record<string, unknown>; message: string }[] = [];
   const stop = new AbortController();
   const { feed, port } = makeFeed();
@@ -195,6 +198,11 @@ export function makeBench(): Bench {
         }),
       findJob: (id) => note("jobs.findJob", [id], () => jobOf(id)),
       listJobs: (opts) => note("jobs.listJobs", [opts], () => jobs),
+      waitingOf: (job) => waiting.get(job.id) ?? null,
+      filesOf: (job) => {
+        const stream = job.state.attempt === 0 ? null : `/state/jobs/${job.id}/${job.state.attempt}.ndjson`;
+        return { stream, failure: null };
+      },
       cancel: (id) => note("jobs.cancel", [id], () => jobOf(id)),
       retry: (id) => note("jobs.retry", [id], () => jobOf(id)),
       readEvents: (id, opts) =>
@@ -246,6 +254,7 @@ export function makeBench(): Bench {
     lanes,
     jobs,
     jobEvents,
+    waiting,
     feed,
     logged,
     stop,

@@ -76,8 +76,8 @@ export function toApiPlan(laneId: string, plan: Plan): ApiPlan {
   return { lane: laneId, steps };
 }
 
-/** A job. `laneName` is the lane's id where the lane is gone. */
-export function toApiJob(job: Job, laneName: string): ApiJob {
+/** A job. `laneName` is the lane's id where the lane is gone; `beside` is what is not on record, see `JobService`. */
+export function toApiJob(job: Job, laneName: string, beside: Pick<ApiJob, "waiting" | "files">): ApiJob {
   const { state, spec } = job;
   const { work } = spec;
   const result = "result" in state ? state.result : null;
@@ -91,6 +91,7 @@ export function toApiJob(job: Job, laneName: string): ApiJob {
     agent: work.kind === "prompt" ? work.agent : null,
     state: state.phase,
     detail: detailOf(state),
+    waiting: beside.waiting,
     attempt: state.attempt,
     key: spec.key,
     priority: spec.priority,
@@ -102,6 +103,7 @@ export function toApiJob(job: Job, laneName: string): ApiJob {
     usage: null,
     git: null,
     error: errorOf(state),
+    files: beside.files,
     createdAt: iso(job.createdAtMs),
     startedAt: isoOrNull(job.startedAtMs),
     endedAt: isTerminal(state) ? isoOrNull(job.endedAtMs) : null,

@@ -106,6 +106,8 @@ export const jobSchema = z.object({
   state: z.string(),
   /** Why a queued job waits, or that the worker is out of reach. */
   detail: nullable(z.string()),
+  /** Why a queued job is not begun although its lane could: the host is short of memory, or enough jobs run already. */
+  waiting: nullable(z.enum(["memory", "count"])),
   attempt: z.number().int(),
   key: nullable(z.string()),
   priority: z.number().int(),
@@ -119,6 +121,8 @@ export const jobSchema = z.object({
   ),
   git: nullable(z.object({ commits: z.array(z.string()), uncommitted: z.array(z.string()) })),
   error: nullable(z.object({ code: z.string(), message: z.string(), stderrTail: z.string().optional() })),
+  /** On the daemon's machine, of the latest attempt: every event of its worker as a line of JSON; why it failed. */
+  files: z.object({ stream: nullable(z.string()), failure: nullable(z.string()) }),
   createdAt: iso,
   startedAt: nullable(iso),
   endedAt: nullable(iso),

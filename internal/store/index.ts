@@ -1,3 +1,4 @@
+export { type AttemptFiles, createAttemptFiles } from "./attempt-files.ts";
 export type { StoredAttempt } from "./attempts.ts";
 export { acquireDaemonLock, type DaemonLock, type LockHolder } from "./daemon-lock.ts";
 export type { Feed, FeedEntry } from "./feed.ts";

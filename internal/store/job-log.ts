@@ -1,6 +1,6 @@
 import { AppError } from "../base/index.ts";
 import type { HostEventBody, JobLogEvent, WorkerEvent } from "../job/index.ts";
-import { type EventRow, toLogEvent } from "./parse-job.ts";
+import { type EventRow, toLogEvent, toWorkerEvent, type WorkerEventRow } from "./parse-job.ts";
 import type { Tx } from "./tx.ts";
 
 /** The host's log of each job: seq 1..n, no gap, no repeat, over all attempts. */
@@ -12,6 +12,12 @@ export interface JobLog {
   appendWorkerEvents(job: string, attempt: number, events: readonly WorkerEvent[]): void;
   /** Appends an event of the host itself. */
   appendHostEvent(job: string, attempt: number, atMs: number, body: HostEventBody): void;
+  /** A worker's events of one attempt behind its number `after`, at most `limit`, oldest first. */
+  readAttemptEvents(
+    job: string,
+    attempt: number,
+    opts: { readonly after: number; readonly limit: number },
+  ): readonly WorkerEvent[];
   /** Events after `after`, at most `limit`, oldest first. */
   readEvents(job: string, opts: { readonly after: number; readonly limit: number }): readonly JobLogEvent[];
   /** The last `limit` events of a job, oldest first. */
@@ -42,6 +48,10 @@ export function createJobLog(tx: Tx): JobLog {
   const columns = "j.id AS job, e.seq, e.attempt, e.at, e.type, e.body";
   const after = db.prepare<[string, number, number], EventRow>(
     `SELECT ${columns} FROM jobs j JOIN job_events e ON e.job = j.n WHERE j.id = ? AND e.seq > ? ORDER BY e.seq LIMIT ?`,
+  );
+  const ofAttempt = db.prepare<[string, number, number, number], WorkerEventRow>(
+    `SELECT worker_seq, at, type, body FROM job_events
+     WHERE job = (SELECT n FROM jobs WHERE id = ?) AND attempt = ? AND worker_seq > ? ORDER BY worker_seq LIMIT ?`,
   );
   const last = db.prepare<[string, number], EventRow>(
     `SELECT ${columns} FROM jobs j JOIN job_events e ON e.job = j.n WHERE j.id = ? ORDER BY e.seq DESC LIMIT ?`,
@@ -79,6 +89,8 @@ export function createJobLog(tx: Tx): JobLog {
         const { n, lane_n, log_seq } = reserved(job, 1);
         insert.run(n, log_seq, attempt, null, lane_n, atMs, type, JSON.stringify(body));
       }),
+    readAttemptEvents: (job, attempt, opts) =>
+      tx.read(() => ofAttempt.all(job, attempt, opts.after, opts.limit).map(toWorkerEvent)),
     readEvents: (job, opts) => tx.read(() => after.all(job, opts.after, opts.limit).map(toLogEvent)),
     lastEvents: (job, { limit }) => tx.read(() => last.all(job, limit).reverse().map(toLogEvent)),
     lastLaneEvents: (lane, { limit }) => tx.read(() => lastOfLane.all(lane, limit).reverse().map(toLogEvent)),

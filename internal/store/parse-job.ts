@@ -1,5 +1,5 @@
 import * as z from "zod";
-import type { Job, JobLogEvent, JobSpec, JobState } from "../job/index.ts";
+import type { Job, JobLogEvent, JobSpec, JobState, WorkerEvent } from "../job/index.ts";
 import { parseStored } from "./parse-stored.ts";
 
 /** A row of `jobs`, with its idempotency key. */
@@ -81,4 +81,18 @@ export function toLogEvent(row: EventRow): JobLogEvent {
   const body = JSON.parse(row.body) as object;
   const { seq, job, attempt, at: atMs, type } = row;
   return { seq, job, attempt, atMs, type, ...body } as JobLogEvent;
+}
+
+/** A row of `job_events` as the worker said it. */
+export interface WorkerEventRow {
+  readonly worker_seq: number;
+  readonly at: number;
+  readonly type: string;
+  readonly body: string;
+}
+
+/** A row as a {@link WorkerEvent}. As with {@link toLogEvent}, its shape is not checked again. */
+export function toWorkerEvent(row: WorkerEventRow): WorkerEvent {
+  const body = JSON.parse(row.body) as object;
+  return { seq: row.worker_seq, atMs: row.at, type: row.type, ...body } as WorkerEvent;
 }

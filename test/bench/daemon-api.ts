@@ -26,6 +26,7 @@ export interface DaemonApi extends AsyncDisposable {
   /** The last `limit` lines of a lane's history, newest last. */
   history(lane: string, limit: number, opts: CallOptions): Promise<readonly ApiHistoryEntry[]>;
   submit(lane: string, argv: readonly string[], opts: CallOptions): Promise<ApiJob>;
+  job(id: string, opts: CallOptions): Promise<ApiJob>;
   followJob(job: string, opts: CallOptions): AsyncGenerator<ApiJobEvent, void>;
   /** Entries from now on. */
   followFeed(opts: CallOptions): AsyncGenerator<ApiFeedEntry, void>;
@@ -75,6 +76,7 @@ export function createDaemonApi(socketPath: string, opts: { readonly keepAlive: 
     stop: (lane, o) => call("POST", `/v1/lanes/${lane}/stop`, o),
     history: (lane, limit, o) => call("GET", `/v1/lanes/${lane}/history?limit=${limit}`, o),
     submit: (lane, argv, o) => call("POST", `/v1/lanes/${lane}/jobs`, o, { kind: "command", argv }),
+    job: (id, o) => call("GET", `/v1/jobs/${id}`, o),
     followJob: (job, o) => stream(`/v1/jobs/${job}/events?follow=1`, o),
     followFeed: (o) => stream("/v1/events", o),
     [Symbol.asyncDispose]: () => pool.destroy(),

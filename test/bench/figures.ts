@@ -1,6 +1,7 @@
 import type { FleetResult } from "./fleet.ts";
 import type { IdleResult } from "./idle.ts";
-import { type Samples, type Summary, summarise, type VariantName } from "./measure.ts";
+import type { JobsResult } from "./jobs.ts";
+import { percentile, type Samples, type Summary, summarise, type VariantName } from "./measure.ts";
 import type { Parts } from "./variants.ts";
 
 /** Everything that was measured. `load`: the machine's load average over a minute, before and after. */
@@ -9,6 +10,7 @@ export interface Measured {
   readonly parts: Parts;
   readonly fleet: FleetResult | null;
   readonly idle: IdleResult | null;
+  readonly jobs: JobsResult | null;
   /** Of one lane's spec, ms. */
   readonly fingerprintMs: readonly number[];
   readonly load: readonly [number, number];
@@ -22,7 +24,7 @@ export interface Figure {
   /** What is divided by what; null where the value stands for itself. */
   readonly of: readonly [Summary, Summary] | null;
   readonly value: number;
-  readonly unit: "x" | "%" | "MB" | "";
+  readonly unit: "x" | "%" | "MB" | "ms" | "/s" | "";
   readonly target: { readonly is: "at least" | "at most"; readonly bound: number };
   readonly met: boolean;
 }
@@ -39,11 +41,16 @@ const RATIOS: readonly (readonly [string, string, VariantName, VariantName, Targ
 ];
 
 /** Every figure that could be taken. */
-export function toFigures({ samples, fleet, idle }: Measured): readonly Figure[] {
+export function toFigures({ samples, fleet, idle, jobs }: Measured): readonly Figure[] {
   const ratios = RATIOS.flatMap(([id, title, over, under, target]) =>
     ratio({ id, title, target }, summarise(samples[over]), summarise(samples[under])),
   );
-  return [...ratios, ...(fleet ? fleetFigures(fleet) : []), ...(idle ? idleFigures(idle) : [])];
+  return [
+    ...ratios,
+    ...(fleet ? fleetFigures(fleet) : []),
+    ...(idle ? idleFigures(idle) : []),
+    ...(jobs ? jobFigures(jobs) : []),
+  ];
 }
 
 function fleetFigures(fleet: FleetResult): readonly Figure[] {
@@ -63,6 +70,28 @@ function idleFigures({ lanes, lanedCpu, lanedRssMb }: IdleResult): readonly Figu
   return [
     plain({ id: "8", title: `${of} CPU`, value: lanedCpu, unit: "%", target: { is: "at most", bound: 1 } }),
     plain({ id: "8a", title: `${of} RSS`, value: lanedRssMb, unit: "MB", target: { is: "at most", bound: 120 } }),
+  ];
+}
+
+function jobFigures({ accept, flow, record }: JobsResult): readonly Figure[] {
+  const within = (id: string, title: string, value: number, bound: number) =>
+    plain({ id, title, value, unit: "ms", target: { is: "at most", bound } });
+  const started = "POST of a durable job to its process started:";
+  const perS = flow.events / ((summarise(flow.flowMs)?.median ?? Number.NaN) / 1000);
+  const of = "of 1 M stored events, p99 of a read:";
+  return [
+    within("9", `${started} p50`, percentile(accept.startedMs, 0.5), 15),
+    within("9a", `${started} p99`, percentile(accept.startedMs, 0.99), 60),
+    plain({
+      id: "10",
+      title: "events per s through worker, link and store",
+      value: perS,
+      unit: "/s",
+      target: { is: "at least", bound: 50_000 },
+    }),
+    within("11", `${of} a job's last events`, percentile(record.jobEventsMs, 0.99), 10),
+    within("11a", `${of} the lane's last jobs`, percentile(record.laneJobsMs, 0.99), 10),
+    within("11b", `${of} the lane's last events`, percentile(record.laneEventsMs, 0.99), 10),
   ];
 }
 

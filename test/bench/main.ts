@@ -4,8 +4,8 @@
  * A missed target is said and is no failure: only ratios of one run mean something, and machines differ.
  *
  *     ROUNDS=10   rounds of what is measured in rounds
- *     FULL=1      30 rounds, 40 lanes instead of 12, a minute of idling
- *     ONLY=rounds,fleet,idle   only these parts
+ *     FULL=1      30 rounds, 40 lanes instead of 12, a minute of idling, 300 jobs instead of 100
+ *     ONLY=rounds,fleet,idle,jobs   only these parts
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import os from "node:os";
@@ -15,6 +15,7 @@ import { readSpec } from "./bare-lane.ts";
 import { type Measured, toFigures } from "./figures.ts";
 import { addFleet, measureFleet } from "./fleet.ts";
 import { measureIdle } from "./idle.ts";
+import { measureJobs } from "./jobs.ts";
 import { interleave, timed } from "./measure.ts";
 import { renderReport } from "./report.ts";
 import { openScene, type Scene } from "./scene.ts";
@@ -22,10 +23,12 @@ import { openVariants } from "./variants.ts";
 
 const { ROUNDS, FULL, ONLY } = process.env;
 const isFull = Boolean(FULL) && FULL !== "0";
-const parts = new Set((ONLY || "rounds,fleet,idle").split(","));
+const parts = new Set((ONLY || "rounds,fleet,idle,jobs").split(","));
 const size = isFull
-  ? { rounds: 30, fleet: 40, passes: 2, idleLanes: 20, idleSeconds: 60 }
-  : { rounds: 10, fleet: 12, passes: 2, idleLanes: 20, idleSeconds: 20 };
+  ? { rounds: 30, fleet: 40, passes: 2, idleLanes: 20, idleSeconds: 60, jobs: 300 }
+  : { rounds: 10, fleet: 12, passes: 2, idleLanes: 20, idleSeconds: 20, jobs: 100 };
+/** Of the floods of events; each takes some seconds. */
+const JOB_PASSES = 3;
 const rounds = Number(ROUNDS || size.rounds);
 const artifacts = join(import.meta.dirname, "..", "..", "test-artifacts");
 
@@ -76,7 +79,11 @@ async function measure(scene: Scene, signal: AbortSignal): Promise<Omit<Measured
   const idle = parts.has("idle")
     ? await measureIdle(scene, { lanes: size.idleLanes, seconds: size.idleSeconds, signal })
     : null;
-  return { ...rows, fleet, idle, fingerprintMs };
+  // Last: what passes through the daemon here would count as its memory at rest.
+  const jobs = parts.has("jobs")
+    ? await measureJobs(scene, { count: size.jobs, passes: JOB_PASSES, signal, onPart: say })
+    : null;
+  return { ...rows, fleet, idle, jobs, fingerprintMs };
 }
 
 function load(): number {

@@ -40,7 +40,7 @@ export type NotePart = (name: PartName, ms: number) => void;
 export type Samples = Readonly<Partial<Record<VariantName, readonly number[]>>>;
 
 /** Podman goes on for a while after a container has ended (its cleanup process); so long is waited between two runs. */
-const SETTLE_MS = 250;
+export const SETTLE_MS = 250;
 
 /**
  * Runs all variants round by round, A B C, C B A, and so on, so that whatever else the machine does meets all of them
@@ -84,6 +84,12 @@ export function summarise(values: readonly number[] | undefined): Summary | null
   const middle = (sorted.length - 1) / 2;
   const median = ((sorted[Math.floor(middle)] ?? min) + (sorted[Math.ceil(middle)] ?? max)) / 2;
   return { median, min, max, n: sorted.length };
+}
+
+/** The least value that a share `part` (0..1) of the values does not exceed; NaN of nothing. */
+export function percentile(values: readonly number[], part: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(part * sorted.length) - 1)] ?? Number.NaN;
 }
 
 /** How long `fn` takes, ms. */

@@ -1,4 +1,5 @@
 import { type Figure, type Measured, toFigures } from "./figures.ts";
+import type { JobsResult } from "./jobs.ts";
 import { type Summary, summarise, type VariantName } from "./measure.ts";
 
 const TITLES: Readonly<Record<VariantName, string>> = {
@@ -38,7 +39,7 @@ export function renderReport(measured: Measured): string {
   ].join("\n");
 }
 
-function measuredRows({ samples, parts, fleet, idle, fingerprintMs }: Measured): readonly (readonly string[])[] {
+function measuredRows({ samples, parts, fleet, idle, jobs, fingerprintMs }: Measured): readonly (readonly string[])[] {
   const rows = Object.entries(TITLES).flatMap(([name, title]) => [
     ...timeRow(title, samples[name as VariantName]),
     ...Object.entries(parts).flatMap(([part, values]) =>
@@ -68,7 +69,31 @@ function measuredRows({ samples, parts, fleet, idle, fingerprintMs }: Measured):
         ],
       ]
     : [];
-  return [...rows, ...more, ...idleRows];
+  return [...rows, ...more, ...idleRows, ...(jobs ? jobRows(jobs) : [])];
+}
+
+function jobRows({ accept, output, flow, record }: JobsResult): readonly (readonly string[])[] {
+  const lines = `a job printing ${output.lines} lines`;
+  const s = (summarise(output.ms)?.median ?? Number.NaN) / 1000;
+  const events = summarise(output.events)?.median ?? Number.NaN;
+  const rates = [
+    `${number(output.lines / s)} lines`,
+    `${number(events / s)} events`,
+    `${number(output.bytes / s / 1e6)} MB`,
+  ];
+  const read = `${record.events} events of ${record.jobs} jobs stored:`;
+  return [
+    ...timeRow("durable job true: POST to its `started` event", accept.startedMs),
+    ...timeRow("  the same by the event's own time", accept.stampedMs),
+    ...timeRow("podman exec true in that lane, in between", accept.execMs),
+    ...timeRow(`${lines}: POST to its end`, output.ms),
+    [`  ${events} output events; per s`, rates.join(", ")],
+    ...timeRow(`${flow.events} one-line events, spooled one by one`, flow.spoolMs),
+    ...timeRow(`${flow.events} one-line events, spool to store`, flow.flowMs),
+    ...timeRow(`${read} a job's last page`, record.jobEventsMs),
+    ...timeRow(`${read} the lane's last page of jobs`, record.laneJobsMs),
+    ...timeRow(`${read} the lane's last page of events`, record.laneEventsMs),
+  ];
 }
 
 /** Ratios hold on a busy machine too, but only roughly: whoever reads them should know. */

@@ -6,9 +6,10 @@ import { AppError } from "../../base/index.ts";
 import type { JobSpec } from "../../job/index.ts";
 import { DEFAULT_SETTINGS } from "../../lane/index.ts";
 import { openStore, type Store } from "../../store/index.ts";
+import type { DispatcherDeps } from "../context.ts";
 import { createDispatcher, type Dispatcher } from "../dispatcher.ts";
 import { DEFAULT_POLICY, type DispatchPolicy } from "../policy.ts";
-import type { DispatchStore, WorkResolver } from "../ports.ts";
+import type { AttemptFiles, DispatchStore, WorkResolver } from "../ports.ts";
 import { createCommandResolver } from "../resolve-work.ts";
 import { createFakeLane, type FakeLane } from "./fake-lane.ts";
 import { createManualClock, type ManualClock } from "./manual-clock.ts";
@@ -25,6 +26,8 @@ export interface Bench extends AsyncDisposable {
   readonly logged: Record<string, unknown>[];
   /** While true, a link that is dropped stays open yet, as when the supervisor is slow. */
   slow: boolean;
+  /** Memory that the host has left. */
+  freeMemoryBytes: number | null;
   /** While true, every commit fails as on a full disk. */
   full: boolean;
   /** The process dies here and another one starts on the same files. */
@@ -37,6 +40,9 @@ export interface BenchOptions {
   readonly redact?: (text: string) => string;
   readonly work?: WorkResolver;
   readonly policy?: Partial<DispatchPolicy>;
+  /** Made anew in each life of the daemon. */
+  readonly files?: (bench: Bench) => AttemptFiles;
+  readonly findSpec?: DispatcherDeps["findSpec"];
 }
 
 /** Opens a bench with the lane `demo`. */
@@ -58,7 +64,10 @@ export function openBench(opts: BenchOptions = {}): Bench {
       clock,
       log,
       redact: opts.redact ?? ((text) => text),
+      files: opts.files?.(bench),
+      findSpec: opts.findSpec,
       work: opts.work ?? createCommandResolver({ outputCapBytes: DEFAULT_POLICY.outputCapBytes }),
+      freeMemoryBytes: () => bench.freeMemoryBytes,
       policy: { ...DEFAULT_POLICY, ...opts.policy },
       onActivity: (lane) => bench.activity.push(lane),
       dropLink: (lane, error) => {
@@ -80,6 +89,7 @@ export function openBench(opts: BenchOptions = {}): Bench {
     drops: [],
     logged,
     full: false,
+    freeMemoryBytes: 8 * 2 ** 30,
     slow: false,
     restart: () => {
       bench.lane.cut({ silently: true });

@@ -1,3 +1,4 @@
+import { faultPoint } from "../../base/index.ts";
 import type { JobError } from "../../job/index.ts";
 import type { AttemptReport, StartWork } from "../../protocol/index.ts";
 import { whyEnvInvalid } from "../job-env.ts";
@@ -74,7 +75,9 @@ export function createJobs(deps: RunDeps & { readonly spool: Spool; readonly gen
   const accept = async (request: StartRequest): Promise<JobReply> => {
     const { job, attempt, bodyHash, work } = request;
     try {
+      faultPoint("worker.before-accepted");
       const log = await spool.accept({ job, attempt, bodyHash, generation, atMs: deps.clock.nowMs() });
+      faultPoint("worker.accepted");
       runSoon(log, work);
       return { kind: "ok", attempt: log.report() };
     } catch (caught) {

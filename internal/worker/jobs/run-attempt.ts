@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Clock } from "../../base/index.ts";
+import { type Clock, faultPoint } from "../../base/index.ts";
 import type { StartWork } from "../../protocol/index.ts";
 import type { ProcessIdentity } from "../identity.ts";
 import { buildJobEnv, type JobEnvBase, toMarker } from "../job-env.ts";
@@ -89,6 +89,7 @@ export function runAttempt(attempt: AttemptLog, work: StartWork, deps: RunDeps):
     };
     const { cwd, deadlineMs } = work;
     const outcome = toOutcome({ result, ended: ending?.reason ?? null, lastWord, cwd, deadlineMs, launchError });
+    faultPoint("worker.before-finished");
     attempt.appendLife({ type: "finished", outcome });
     resolveEnded();
   };
@@ -116,6 +117,7 @@ export function runAttempt(attempt: AttemptLog, work: StartWork, deps: RunDeps):
     if (word === "claimed") void onClaimed();
   };
   const onClaimed = async () => {
+    faultPoint("worker.claimed");
     try {
       await Promise.all([syncPath(marker), syncPath(attempt.dir)]);
     } catch (caught) {
@@ -124,7 +126,9 @@ export function runAttempt(attempt: AttemptLog, work: StartWork, deps: RunDeps):
       return;
     }
     if (ending !== null || launched === null) return;
+    faultPoint("worker.before-started");
     attempt.appendLife({ type: "started", pid: launched.pid });
+    faultPoint("worker.started");
     if (work.deadlineMs !== null) {
       cancelDeadline = deps.clock.timer(Math.min(work.deadlineMs, LONGEST_TIMER_MS), () => end("deadline"));
     }

@@ -1,3 +1,4 @@
+import { faultPoint } from "../../base/index.ts";
 import { LINK_BACKPRESSURE_BYTES, LINK_EVENTS_PER_FRAME } from "../../protocol/link-terms.ts";
 import type { AttemptLog } from "../spool/index.ts";
 import type { HostLink } from "./host-link.ts";
@@ -80,6 +81,7 @@ export function createEventSender(
       const last = lines.at(-1);
       if (last === undefined) return true;
       nextSeq.set(attempt, last.seq + 1);
+      faultPoint("worker.before-send");
       if (!closed) link.sendEvents(attempt.record.job, attempt.record.attempt, lines, onFlushed);
     }
     return true;

@@ -1,0 +1,21 @@
+import { createRedactor } from "../base/index.ts";
+
+/** Takes out of a text what the daemon knows to be secret now. */
+export interface Redaction {
+  readonly redact: (text: string) => string;
+  /** The credentials are these from now on. Those before them count on: lanes and their output may still hold them. */
+  renew(secrets: readonly string[]): void;
+}
+
+/** A redaction of `fixed` secrets and of credentials, none until they are given. */
+export function createRedaction(fixed: readonly string[]): Redaction {
+  let current: readonly string[] = [];
+  let redact = createRedactor(fixed);
+  return {
+    redact: (text) => redact(text),
+    renew: (secrets) => {
+      redact = createRedactor([...fixed, ...current, ...secrets]);
+      current = secrets;
+    },
+  };
+}
