@@ -2,6 +2,7 @@ import { basename } from "node:path";
 import * as z from "zod";
 import { AppError, hasCode } from "../base/index.ts";
 import { type EngineEvent, INSTALL_LABEL, type LaneSpec, parseOwner } from "../lane/index.ts";
+import { demultiplex } from "./demultiplex.ts";
 import { type Asker, explainCreate, explainStart } from "./explain-failure.ts";
 import {
   createLibpodClient,
@@ -390,17 +391,6 @@ export function createPodmanRuntime(settings: { readonly address: string }) {
 
 function filterOf(filters: Readonly<Record<string, readonly string[]>>): string {
   return encodeURIComponent(JSON.stringify(filters));
-}
-
-/** Container logs come in frames of `[stream, 0, 0, 0, length32]`. */
-function demultiplex(bytes: Buffer): string {
-  let text = "";
-  for (let at = 0; at + 8 <= bytes.length; ) {
-    const length = bytes.readUInt32BE(at + 4);
-    text += bytes.toString("utf8", at + 8, at + 8 + length);
-    at += 8 + length;
-  }
-  return text;
 }
 
 export type { LibpodClient };

@@ -3,12 +3,12 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { FAULT_NAMES } from "../../internal/base/index.ts";
 import type { ApiJob, ApiLane } from "../../internal/protocol/api.ts";
 import { callApi } from "../support/api.ts";
-import { eventually, type Installation, newInstallation } from "../support/installation.ts";
+import { eventually, type Installation } from "../support/installation.ts";
 import { expectOnly } from "../support/leftovers.ts";
-import { type BareDaemon, startBareDaemon } from "./bare-daemon.ts";
-import { FAULTY_DIST } from "./build-setup.ts";
+import { startBareDaemon } from "./bare-daemon.ts";
 import { findViolations } from "./checker.ts";
-import { agentArgv, countPhases, furnish, gatherEvidence } from "./evidence.ts";
+import { agentArgv, countPhases, gatherEvidence } from "./evidence.ts";
+import { type FaultScene, openLanes } from "./open-lanes.ts";
 import { chooseSeed, FULL, say, seededRandom } from "./run-terms.ts";
 
 const LANES = FULL ? 4 : 2;
@@ -36,25 +36,15 @@ interface Order {
 describe("a daemon that is killed again and again", { timeout: TIMEOUT_MS }, () => {
   const seed = chooseSeed();
   const random = seededRandom(seed);
-  const lanes: ApiLane[] = [];
+  let scene: FaultScene;
   let home: Installation;
-  let daemon: BareDaemon;
+  let lanes: readonly ApiLane[];
 
   beforeAll(async () => {
-    home = await newInstallation({ dist: FAULTY_DIST });
-    daemon = startBareDaemon(home);
-    await daemon.answers();
-    await home.json(["workspace", "add", await home.repository()]);
-    for (let n = 1; n <= LANES; n++) {
-      const lane = await home.json<ApiLane>(["add", `storm-${n}`]);
-      await furnish(lane);
-      lanes.push(lane);
-    }
+    scene = await openLanes(Array.from({ length: LANES }, (_, n) => [`storm-${n + 1}`]));
+    ({ home, lanes } = scene);
   });
-  afterAll(async () => {
-    await home?.[Symbol.asyncDispose]();
-    await daemon?.kill();
-  });
+  afterAll(() => scene?.[Symbol.asyncDispose]());
 
   const submit = async (order: Order) => {
     const body = { kind: "command", argv: order.argv, key: order.key };
@@ -69,24 +59,24 @@ describe("a daemon that is killed again and again", { timeout: TIMEOUT_MS }, () 
   /** Submits those of the first `count` that have no answer yet; one without an answer may be on record all the same. */
   const submitUpTo = async (orders: readonly Order[], count: number) => {
     for (const order of orders.slice(0, count)) {
-      if (order.id === null && !daemon.dead()) await submit(order).catch(() => undefined);
+      if (order.id === null && !scene.daemon.dead()) await submit(order).catch(() => undefined);
     }
   };
   /** One daemon's life, from start to SIGKILL; true when it died at its fault point. */
   const liveAndDie = async (point: string | null, work: () => Promise<void>): Promise<boolean> => {
-    daemon = startBareDaemon(home, point);
+    scene.daemon = startBareDaemon(home, point);
     // It may pass its point before it answers, with what the lanes have to tell.
-    await daemon.answers().catch(() => undefined);
+    await scene.daemon.answers().catch(() => undefined);
     await work();
-    const died = point !== null && (await daemon.endsWithin(POINT_MS));
+    const died = point !== null && (await scene.daemon.endsWithin(POINT_MS));
     if (point === null) await sleep(random() * RANDOM_MS);
     else if (!died) say(`${point} was not passed within ${POINT_MS} ms`);
-    await daemon.kill();
+    await scene.daemon.kill();
     return died;
   };
   const drain = async (orders: readonly Order[]) => {
-    daemon = startBareDaemon(home);
-    await daemon.answers();
+    scene.daemon = startBareDaemon(home);
+    await scene.daemon.answers();
     for (const order of orders) if (order.id === null) await submit(order);
     const isDrained = async () => countEnded(countPhases(home)) === JOBS || sleep(250, false);
     // What has not ended is what the checker is to find.
@@ -97,7 +87,7 @@ describe("a daemon that is killed again and again", { timeout: TIMEOUT_MS }, () 
     const startedMs = performance.now();
     const orders = newOrders();
     const kills = { atPoints: 0, atRandom: 0 };
-    await daemon.kill();
+    await scene.daemon.kill();
     for (let kill = 0, points = 0; kill < KILLS; kill++) {
       const pass = FULL ? 1 + Math.floor(random() * 3) : 1;
       const point = isRandom(kill) ? null : `${POINTS[points++ % POINTS.length]}:${pass}`;

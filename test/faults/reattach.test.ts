@@ -3,13 +3,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ApiJob, ApiJobEvent, ApiLane } from "../../internal/protocol/api.ts";
 import { callApi } from "../support/api.ts";
-import { eventually, type Installation, newInstallation } from "../support/installation.ts";
+import { eventually, type Installation } from "../support/installation.ts";
 import { inspectContainer } from "../support/podman.ts";
 import { type HostProcess, identify } from "../support/ward.ts";
-import { type BareDaemon, startBareDaemon } from "./bare-daemon.ts";
-import { FAULTY_DIST } from "./build-setup.ts";
+import { startBareDaemon } from "./bare-daemon.ts";
 import { findViolations } from "./checker.ts";
-import { agentArgv, furnish, gatherEvidence, readLedgerOf } from "./evidence.ts";
+import { agentArgv, gatherEvidence, readLedgerOf } from "./evidence.ts";
+import { type FaultScene, openLanes } from "./open-lanes.ts";
 import { chooseSeed, FULL, say, seededRandom } from "./run-terms.ts";
 
 const LANES = FULL ? 8 : 2;
@@ -33,25 +33,15 @@ interface Unchanged {
 describe("a job that runs while the daemon is killed", { timeout: FULL ? 3_600_000 : 120_000 }, () => {
   const seed = chooseSeed();
   const random = seededRandom(seed);
-  const lanes: ApiLane[] = [];
+  let scene: FaultScene;
   let home: Installation;
-  let daemon: BareDaemon;
+  let lanes: readonly ApiLane[];
 
   beforeAll(async () => {
-    home = await newInstallation({ dist: FAULTY_DIST });
-    daemon = startBareDaemon(home);
-    await daemon.answers();
-    await home.json(["workspace", "add", await home.repository()]);
-    for (let n = 1; n <= LANES; n++) {
-      const lane = await home.json<ApiLane>(["add", `reattach-${n}`]);
-      await furnish(lane);
-      lanes.push(lane);
-    }
+    scene = await openLanes(Array.from({ length: LANES }, (_, n) => [`reattach-${n + 1}`]));
+    ({ home, lanes } = scene);
   });
-  afterAll(async () => {
-    await home?.[Symbol.asyncDispose]();
-    await daemon?.kill();
-  });
+  afterAll(() => scene?.[Symbol.asyncDispose]());
 
   const startJob = async (lane: ApiLane): Promise<string> => {
     const body = { kind: "command", argv: agentArgv({ lines: LINES, pauseS: PAUSE_S }) };
@@ -89,11 +79,11 @@ describe("a job that runs while the daemon is killed", { timeout: FULL ? 3_600_0
       const observeAll = () => Promise.all(lanes.map((lane, i) => observe(lane, ids[i] ?? "")));
       const before = await observeAll();
       for (let n = 0; n < ROUNDS_PER_JOB; n++, round++) {
-        await daemon.kill();
+        await scene.daemon.kill();
         // Not left to chance where all rounds have to fit into one job.
         await sleep(ROUNDS_PER_JOB > 1 ? (DOWN_MS * n) / (ROUNDS_PER_JOB - 1) : random() * DOWN_MS);
         const sinceMs = performance.now();
-        daemon = startBareDaemon(home);
+        scene.daemon = startBareDaemon(home);
         const attach = async (lane: ApiLane, i: number) => {
           await eventually(() => isAttached(lane, ids[i] ?? ""), { what: `lane ${lane.name} attached again` });
           return performance.now() - sinceMs;

@@ -2,12 +2,11 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { FAULT_NAMES } from "../../internal/base/index.ts";
 import type { ApiJob, ApiLane } from "../../internal/protocol/api.ts";
 import { callApi } from "../support/api.ts";
-import { eventually, type Installation, newInstallation } from "../support/installation.ts";
+import { eventually, type Installation } from "../support/installation.ts";
 import { expectOnly } from "../support/leftovers.ts";
-import { type BareDaemon, startBareDaemon } from "./bare-daemon.ts";
-import { FAULTY_DIST } from "./build-setup.ts";
 import { findViolations, readLedger } from "./checker.ts";
-import { agentArgv, countPhases, furnish, gatherEvidence } from "./evidence.ts";
+import { agentArgv, countPhases, gatherEvidence } from "./evidence.ts";
+import { type FaultScene, openLanes } from "./open-lanes.ts";
 import { say } from "./run-terms.ts";
 
 /** Quick to try again: a worker whose fault point is passed at once dies until the variable is taken away. */
@@ -34,25 +33,18 @@ const EXPECTED: Readonly<
 };
 
 describe("a worker that is killed", { timeout: 150_000 }, () => {
-  const lanes: ApiLane[] = [];
+  let scene: FaultScene;
   let home: Installation;
-  let daemon: BareDaemon;
+  let lanes: readonly ApiLane[];
 
   beforeAll(async () => {
-    home = await newInstallation({ dist: FAULTY_DIST, config: CONFIG });
-    daemon = startBareDaemon(home);
-    await daemon.answers();
-    await home.json(["workspace", "add", await home.repository()]);
-    for (const point of POINTS) {
-      const lane = await home.json<ApiLane>(["add", point.replace(".", "-"), "--set", `env.FAULT=${point}`]);
-      await furnish(lane);
-      lanes.push(lane);
-    }
+    scene = await openLanes(
+      POINTS.map((point) => [point.replace(".", "-"), "--set", `env.FAULT=${point}`]),
+      { config: CONFIG },
+    );
+    ({ home, lanes } = scene);
   });
-  afterAll(async () => {
-    await home?.[Symbol.asyncDispose]();
-    await daemon?.kill();
-  });
+  afterAll(() => scene?.[Symbol.asyncDispose]());
 
   it("at any fault point starts no attempt twice, and its job ends as the start marker says", async () => {
     const argv = agentArgv({ lines: 3, pauseS: 0.1 });

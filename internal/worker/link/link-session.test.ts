@@ -24,7 +24,7 @@ const turns = async (count = 5) => {
 };
 
 /** A session on a link that only records, with a clock that is told what time it is. */
-function start() {
+function start({ running } = { running: [{ job: "j", attempt: 1 }] }) {
   let nowMs = 0;
   const timers: (() => void)[] = [];
   const clock: Clock = {
@@ -52,7 +52,7 @@ function start() {
     jobs: {
       start: () => Promise.reject(new Error("unused")),
       cancel: async () => ({ kind: "refused", error: { code: "unknown_attempt", message: "no" } }),
-      running: () => [{ job: "j", attempt: 1 }],
+      running: () => running,
       setPaused: () => {},
       stop: async () => {},
     },
@@ -84,6 +84,12 @@ describe("the worker's end of a link", () => {
     expect(closes).toEqual([]);
     await beat();
     expect(closes).toEqual([LINK_CLOSE.silence]);
+  });
+
+  it("says nothing by itself while it is idle", async () => {
+    const { frames, beat } = start({ running: [] });
+    await beat();
+    expect(frames).toEqual([{ t: "welcome", attempts: [] }]);
   });
 
   it("streams only once the host has said what it has, and takes its word for it", async () => {
