@@ -1,0 +1,28 @@
+import type { AgentUsage, FailureKind } from "./agent.ts";
+
+/**
+ * What an agent did, in words that are the same for all agents. Texts come from inside a lane: hostile input, but
+ * each is bounded (`clip.ts`), and a session is fit to be an argument.
+ */
+export type AgentEvent =
+  | { readonly type: "session"; readonly session: string; readonly model: string | null }
+  /** `partial` adds to the text under way. Without it `text` is whole: it ends the text under way and contains all of it. */
+  | { readonly type: "text"; readonly text: string; readonly partial: boolean }
+  | { readonly type: "thinking"; readonly text: string }
+  | { readonly type: "tool_started"; readonly tool: string; readonly call: string; readonly title: string }
+  /** Adds to what the tool printed up to now. */
+  | { readonly type: "tool_output"; readonly call: string; readonly text: string }
+  /** `text`: all of its output. */
+  | { readonly type: "tool_finished"; readonly call: string; readonly ok: boolean; readonly text: string }
+  | { readonly type: "files_changed"; readonly paths: readonly string[] }
+  | { readonly type: "plan"; readonly steps: readonly { readonly text: string; readonly done: boolean }[] }
+  | { readonly type: "ask"; readonly question: string; readonly choices: readonly string[] }
+  /** The agent waits by itself and goes on, or a limit was reported. `cause`: what the run would fail of if it ended now. */
+  | {
+      readonly type: "rate_limited";
+      readonly message: string;
+      readonly resetsAtMs: number | null;
+      readonly cause: FailureKind;
+    }
+  | { readonly type: "usage"; readonly usage: AgentUsage }
+  | { readonly type: "warning"; readonly message: string };

@@ -1,0 +1,24 @@
+export {
+  AGENT_NAMES,
+  type Agent,
+  type AgentCommand,
+  type AgentEnd,
+  type AgentFile,
+  type AgentName,
+  type AgentParser,
+  type AgentRun,
+  type AgentSummary,
+  type AgentUsage,
+  type AgentVerdict,
+  FAILURE_KINDS,
+  type FailureKind,
+  type InstallSpec,
+  type LanePlatform,
+  type LoginName,
+  type LoginSource,
+} from "./agent.ts";
+export type { AgentEvent } from "./agent-event.ts";
+export { LINE_MAX_BYTES, type LineSplitter, newLineSplitter } from "./line-splitter.ts";
+export { mergeJson } from "./merge-json.ts";
+export { AGENTS, findAgent } from "./registry.ts";
+export { isSessionId } from "./session-id.ts";
