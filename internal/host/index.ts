@@ -1,3 +1,5 @@
+export { type AgentCache, type InstalledAgent, openAgentCache } from "./agents/agent-cache.ts";
+export { createNpm, type NpmEnv } from "./agents/npm.ts";
 export { type BootFolderSettings, createBootFolders } from "./boot-folders.ts";
 export { readFreeMemory } from "./free-memory.ts";
 export { createHostView } from "./host-view.ts";
