@@ -1,9 +1,9 @@
-import { constants } from "node:fs";
-import { lstat, open, opendir } from "node:fs/promises";
+import { lstat, opendir } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError, errnoOf, throwIfAborted, toError } from "../base/index.ts";
 import { CREDENTIAL_LIMITS, isCredentialPath } from "../protocol/index.ts";
 import { type Credential, type CredentialSet, NO_CREDENTIALS, toCredentialSet } from "./credential-set.ts";
+import { readUpTo } from "./read-up-to.ts";
 
 /** Folders below the folder: more would be somebody's home, not a folder of credentials. */
 const FOLDERS_MAX = 64;
@@ -74,22 +74,14 @@ async function list(dir: string, folder: string): Promise<readonly Entry[]> {
   return entries;
 }
 
-/** Reads through one descriptor that is looked at first: what was listed as a file may be something else by now. */
 async function readOne(dir: string, path: string): Promise<Buffer> {
   const max = CREDENTIAL_LIMITS.fileBytes;
   try {
-    await using file = await open(join(dir, path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-    if (!(await file.stat()).isFile()) throw refuse(dir, path, "is not a regular file");
-    const buffer = Buffer.alloc(max + 1);
-    let length = 0;
-    while (length <= max) {
-      const { bytesRead } = await file.read(buffer, length, buffer.length - length, null);
-      if (bytesRead === 0) break;
-      length += bytesRead;
-    }
-    if (length > max) throw refuse(dir, path, `is larger than ${max / 1024} KiB`);
-    if (length === 0) throw refuse(dir, path, "is empty");
-    return buffer.subarray(0, length);
+    const content = await readUpTo(join(dir, path), { maxBytes: max, followLink: false });
+    if (content === null) throw refuse(dir, path, "is not a regular file");
+    if (content.length > max) throw refuse(dir, path, `is larger than ${max / 1024} KiB`);
+    if (content.length === 0) throw refuse(dir, path, "is empty");
+    return content;
   } catch (caught) {
     throw caught instanceof AppError ? caught : refuse(dir, path, reasonOf(caught));
   }

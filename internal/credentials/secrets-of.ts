@@ -1,17 +1,25 @@
 import type { CredentialSet } from "./credential-set.ts";
+import type { Login } from "./login.ts";
 
 /** Shorter values of a JSON file are words, not secrets. */
 const VALUE_MIN = 8;
 /** Shorter lines of any other file are. */
 const LINE_MIN = 16;
+/** As `user:inference`. */
+const SCOPE = /^[a-z_]+(:[a-z_]+)+$/;
 
 /**
  * Everything in these files that must not be seen in output: of JSON files each string value of at least 8 characters,
  * of others each line of at least 16 characters, and what stands behind its first `=` or `:`. Pure. For redaction
  * only: never for logs, errors or records.
  */
-export function secretsOf(set: CredentialSet): readonly string[] {
+export function secretsOf(set: Pick<CredentialSet, "files">): readonly string[] {
   return [...new Set(set.files.flatMap(({ content }) => secretsIn(content.toString("utf8"))))];
+}
+
+/** As {@link secretsOf}, of a login's own file, without what its token may be used for: agents talk of that. */
+export function secretsOfLogin({ file }: Login): readonly string[] {
+  return file ? secretsOf({ files: [file] }).filter((value) => !SCOPE.test(value)) : [];
 }
 
 function secretsIn(text: string): readonly string[] {

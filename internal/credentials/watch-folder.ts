@@ -1,4 +1,4 @@
-import { lstat } from "node:fs/promises";
+import { lstat, stat } from "node:fs/promises";
 import { type FSWatcher, watch } from "chokidar";
 import { systemClock, toError } from "../base/index.ts";
 
@@ -16,6 +16,8 @@ const ENTRIES_MAX = 512;
 /** How a folder is watched. */
 export interface WatchOptions {
   readonly signal: AbortSignal;
+  /** Path of the one file of the folder that matters; links are followed then, and nothing below is looked at. */
+  readonly only?: string | undefined;
   /** Changes may now come some seconds late. */
   readonly onError?: ((error: Error) => void) | undefined;
 }
@@ -25,12 +27,12 @@ export interface WatchOptions {
  * at any depth did. Also calls it now and then without a reason. Resolves once the signal aborts, with nothing left open.
  */
 export async function watchCredentialFolder(dir: string, onChange: () => void, opts: WatchOptions): Promise<void> {
-  const { signal } = opts;
+  const { signal, only } = opts;
   const changed = debounce(onChange, signal);
   let watcher: FSWatcher | null = null;
   let identity: string | null = null;
   for (let looks = 1; !signal.aborted; looks++) {
-    const now = await identityOf(dir);
+    const now = await identityOf(dir, only === undefined ? lstat : stat);
     if (now !== identity) {
       identity = now;
       await watcher?.close();
@@ -42,17 +44,17 @@ export async function watchCredentialFolder(dir: string, onChange: () => void, o
   await watcher?.close();
 }
 
-function open(dir: string, changed: () => void, { onError }: WatchOptions): FSWatcher {
+function open(dir: string, changed: () => void, { only, onError }: WatchOptions): FSWatcher {
   const known = new Set<string>();
   const isTooMany = (path: string) => {
     if (known.size < ENTRIES_MAX) known.add(path);
     return !known.has(path);
   };
   const watcher = watch(dir, {
-    ignored: isTooMany,
+    ignored: only === undefined ? isTooMany : (path) => path !== dir && path !== only,
     ignoreInitial: true,
     ignorePermissionErrors: true,
-    followSymlinks: false,
+    followSymlinks: only !== undefined,
     atomic: false,
   });
   // Ready: what changed while it was getting so is seen too.
@@ -65,8 +67,8 @@ function open(dir: string, changed: () => void, { onError }: WatchOptions): FSWa
 }
 
 /** Which folder stands at the path. Its number alone is soon used again. */
-async function identityOf(dir: string): Promise<string | null> {
-  const seen = await lstat(dir, { bigint: true }).catch(() => null);
+async function identityOf(dir: string, look: typeof lstat | typeof stat): Promise<string | null> {
+  const seen = await look(dir, { bigint: true }).catch(() => null);
   return seen?.isDirectory() ? `${seen.dev}:${seen.ino}:${seen.birthtimeNs}` : null;
 }
 
