@@ -60,6 +60,9 @@ async function main(argv: readonly string[]): Promise<number> {
     version,
     build,
     gitEnv: { PATH: env.PATH, HOME: env.HOME, XDG_CONFIG_HOME: env.XDG_CONFIG_HOME },
+    npmEnv: env,
+    loginEnv: env,
+    home: env.HOME || os.homedir(),
     logTo,
     stop,
   });

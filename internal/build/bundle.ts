@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { type BuildOptions, build } from "esbuild";
 import { withoutFaultCalls } from "./fault-calls.ts";
+import { type PlantedChange, planting } from "./plant.ts";
 import { NATIVE_PACKAGES, type Program } from "./programs.ts";
 
 /**
@@ -8,13 +9,13 @@ import { NATIVE_PACKAGES, type Program } from "./programs.ts";
  * open that the finished program gives it: `LANEKEEPER_BUILD` (the build's id; only `cmd` may use it) and
  * `LANEKEEPER_MODULE_URL` (what `import.meta.url` becomes in CommonJS).
  * @param root the checkout
- * @param opts `faults`: a test build, which dies at a fault point when it is told to
+ * @param opts `faults`: a test build, which dies at a fault point when it is told to; `plant`: defects to be put into it
  * @throws esbuild's error, with its messages already on stderr
  */
 export function bundleProgram(
   root: string,
   program: Program,
-  opts: { readonly faults?: boolean | undefined } = {},
+  opts: { readonly faults?: boolean | undefined; readonly plant?: readonly PlantedChange[] | undefined } = {},
 ): Promise<string> {
   return bundleFile(root, join("cmd", program.name, "main.ts"), {
     // Names stay, and lines stay short: Node prints the line of a fatal error, and people read stack traces.
@@ -29,7 +30,7 @@ export function bundleProgram(
       "process.env.NODE_ENV": '"production"',
       ...(opts.faults ? { LANEKEEPER_FAULTS: "true" } : {}),
     },
-    plugins: opts.faults ? [] : [withoutFaultCalls],
+    plugins: [...(opts.plant ? [planting(root, opts.plant)] : []), ...(opts.faults ? [] : [withoutFaultCalls])],
   });
 }
 

@@ -6,7 +6,8 @@
  *     dist/bin/<program>.cache  V8 code cache of those that have one, when it could be made
  *     dist/build.json           the build's id, digests, and the Node the worker's cache is for
  *
- * With LANEKEEPER_TEST_BUILD=1 a test build, whose fault points can be armed, in `test-artifacts/dist-faults/` instead.
+ * With LANEKEEPER_TEST_BUILD=1 a test build, whose fault points can be armed, in `test-artifacts/dist-faults/` instead;
+ * with LANEKEEPER_PLANT (a {@link Plant} as JSON) as well, one that is broken on purpose, in a folder of its own.
  */
 import { access, chmod, mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
@@ -16,12 +17,17 @@ import { buildIdOf, sha256 } from "./build-id.ts";
 import { assembleProgram, bundleProgram } from "./bundle.ts";
 import { type CodeCacheResult, makeCodeCache } from "./code-cache.ts";
 import { observeImageNode } from "./image-node.ts";
+import type { Plant } from "./plant.ts";
 import { PROGRAMS, type Program } from "./programs.ts";
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
-const { LANEKEEPER_IMAGE, LANEKEEPER_TEST_BUILD, XDG_CACHE_HOME } = process.env;
+const { LANEKEEPER_IMAGE, LANEKEEPER_PLANT, LANEKEEPER_TEST_BUILD, XDG_CACHE_HOME } = process.env;
 const faults = LANEKEEPER_TEST_BUILD === "1";
-const dist = join(root, ...(faults ? ["test-artifacts", "dist-faults"] : ["dist"]));
+const plant = faults && LANEKEEPER_PLANT ? (JSON.parse(LANEKEEPER_PLANT) as Plant) : null;
+const dist = join(
+  root,
+  ...(faults ? ["test-artifacts", plant ? `dist-planted-${plant.name}` : "dist-faults"] : ["dist"]),
+);
 const bin = join(dist, "bin");
 const image = LANEKEEPER_IMAGE || "localhost/lane-runtime:local";
 const cacheDir = join(XDG_CACHE_HOME || join(homedir(), ".cache"), "lanekeeper");
@@ -83,7 +89,9 @@ async function choosePrograms(names: readonly string[]): Promise<readonly Progra
 }
 
 async function bundleAll(programs: readonly Program[]): Promise<ReadonlyMap<string, string>> {
-  const texts = await Promise.all(programs.map((program) => bundleProgram(root, program, { faults })));
+  const texts = await Promise.all(
+    programs.map((program) => bundleProgram(root, program, { faults, plant: plant?.changes })),
+  );
   return new Map(programs.map(({ name }, index) => [name, texts[index] ?? ""]));
 }
 

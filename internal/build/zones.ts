@@ -21,10 +21,11 @@ export const ROOMS: Readonly<Record<string, Zone>> = {
   reconcile: { rooms: [...TIER_0, "fingerprint"], packages: [] },
   protocol: { rooms: TIER_0, packages: ["zod"] },
   config: { rooms: TIER_0, packages: ["zod", "yaml"] },
+  agents: { rooms: ["base"], packages: [] },
   podman: { rooms: PURE, packages: ["undici", "zod", "execa"] },
   git: { rooms: PURE, packages: ["execa", "zod"] },
-  host: { rooms: PURE, packages: ["execa"] },
-  credentials: { rooms: PURE, packages: ["execa", "zod", "chokidar"] },
+  host: { rooms: [...PURE, "agents"], packages: ["execa", "zod"] },
+  credentials: { rooms: [...PURE, "agents"], packages: ["execa", "zod", "chokidar"] },
   store: { rooms: PURE, packages: ["better-sqlite3", "zod"] },
   workerlink: { rooms: PURE, packages: ["ws", "undici"] },
   supervisor: { rooms: PURE, packages: ["pino"] },
@@ -33,13 +34,13 @@ export const ROOMS: Readonly<Record<string, Zone>> = {
   doctor: { rooms: PURE, packages: ["execa"] },
   daemon: {
     rooms: [
-      ...PURE,
+      ...[...PURE, "agents"],
       ...["podman", "git", "host", "credentials", "store", "workerlink", "supervisor", "dispatch", "hostapi", "doctor"],
     ],
     packages: ["pino"],
   },
   cli: { rooms: ["base", "lane", "job", "protocol", "config"], packages: ["commander", "undici", "execa"] },
-  worker: { rooms: ["base", "lane", "job", "protocol"], packages: ["ws"] },
+  worker: { rooms: ["base", "lane", "job", "protocol", "agents"], packages: ["ws"] },
   build: { rooms: ["base"], packages: ["esbuild"] },
 };
 

@@ -1,6 +1,9 @@
 import type {
   AddLane,
   AddWorkspace,
+  ApiAgent,
+  ApiAgentVersion,
+  ApiCredential,
   ApiDrift,
   ApiExecPlan,
   ApiFeedEntry,
@@ -11,12 +14,15 @@ import type {
   ApiLaneLogs,
   ApiPlan,
   ApiReadiness,
+  ApiRefreshedCredential,
   ApiShutdown,
   ApiStatus,
   ApiWorkspace,
+  InstallAgent,
   PatchLane,
   PlanIntent,
   SubmitJob,
+  UseAgent,
 } from "../protocol/index.ts";
 import type { CallInit, Client, Protocol } from "./client.ts";
 import type { SseMessage } from "./sse.ts";
@@ -38,6 +44,12 @@ export interface Api {
   listWorkspaces(): Promise<readonly ApiWorkspace[]>;
   addWorkspace(body: AddWorkspace): Promise<ApiWorkspace>;
   removeWorkspace(id: string): Promise<void>;
+  listAgents(): Promise<readonly ApiAgent[]>;
+  installAgent(body: InstallAgent): Promise<ApiAgentVersion>;
+  useAgent(agent: string, body: UseAgent): Promise<ApiAgent>;
+  removeAgent(agent: string, version: string): Promise<void>;
+  listCredentials(): Promise<readonly ApiCredential[]>;
+  refreshCredential(agent: string): Promise<ApiRefreshedCredential>;
   listLanes(): Promise<readonly ApiLane[]>;
   addLane(body: AddLane): Promise<ApiLane>;
   planAddLane(body: AddLane): Promise<ApiPlan>;
@@ -85,11 +97,16 @@ const STREAM_IDLE_MS = 50_000;
 const WAIT_SLACK_MS = 30_000;
 /** A job is ended first, with its grace; then container, network, volume and worktree go. */
 const REMOVE_BUDGET_MS = 300_000;
+/** A sync command has a minute. */
+const REFRESH_BUDGET_MS = 90_000;
+/** The daemon gives npm ten minutes; then all of it is read once and forced to the disk. */
+const INSTALL_BUDGET_MS = 900_000;
 
 /** Words the routes over a client. */
 export function createApi(client: Client, loadProtocol: () => Promise<Protocol>): Api {
   const at = ({ ref }: LaneRef, rest = "") => `/v1/lanes/${encodeURIComponent(ref)}${rest}`;
   const job = (id: string, rest = "") => `/v1/jobs/${encodeURIComponent(id)}${rest}`;
+  const agentAt = (agent: string) => `/v1/agents/${encodeURIComponent(agent)}`;
   const post = (body?: unknown): CallInit => ({ method: "POST", body });
   const prefer = ({ workspace }: LaneRef) => ({ workspace });
 
@@ -101,6 +118,19 @@ export function createApi(client: Client, loadProtocol: () => Promise<Protocol>)
     listWorkspaces: () => client.call("/v1/workspaces", (p) => p.workspaceSchema.array()),
     addWorkspace: (body) => client.call("/v1/workspaces", (p) => p.workspaceSchema, post(body)),
     removeWorkspace: (id) => client.send(`/v1/workspaces/${encodeURIComponent(id)}`, { method: "DELETE" }),
+
+    listAgents: () => client.call("/v1/agents", (p) => p.agentSchema.array()),
+    installAgent: (body) =>
+      client.call("/v1/agents", (p) => p.agentVersionSchema, { ...post(body), timeoutMs: INSTALL_BUDGET_MS }),
+    useAgent: (agent, body) => client.call(agentAt(agent), (p) => p.agentSchema, { method: "PATCH", body }),
+    removeAgent: (agent, version) => client.send(agentAt(agent), { method: "DELETE", query: { version } }),
+
+    listCredentials: () => client.call("/v1/credentials", (p) => p.credentialSchema.array()),
+    refreshCredential: (agent) =>
+      client.call(`/v1/credentials/${encodeURIComponent(agent)}/refresh`, (p) => p.refreshedCredentialSchema, {
+        ...post(),
+        timeoutMs: REFRESH_BUDGET_MS,
+      }),
 
     listLanes: () => client.call("/v1/lanes", (p) => p.laneSchema.array()),
     addLane: (body) => client.call("/v1/lanes", (p) => p.laneSchema, post(body)),

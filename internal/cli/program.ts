@@ -1,4 +1,6 @@
 import { type Argument, Command, Option } from "commander";
+import { defineAgentVerbs } from "./commands/agents.ts";
+import { defineCredentialVerbs } from "./commands/credentials.ts";
 import { defineDaemonVerbs } from "./commands/daemon.ts";
 import { defineDemo } from "./commands/demo.ts";
 import { defineEvents } from "./commands/events.ts";
@@ -74,6 +76,8 @@ export function createProgram(
     defineJobVerbs,
     defineLogs,
     defineExecVerbs,
+    defineAgentVerbs,
+    defineCredentialVerbs,
     defineEvents,
     defineDemo,
   ]) {

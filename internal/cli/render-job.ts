@@ -15,6 +15,11 @@ export function renderWaiting({ waiting }: ApiJob): string | null {
   return waiting === "memory" ? "waiting for memory" : "waiting for a free slot";
 }
 
+/** What there is to say about a job's state, beside its name, where a person should know at once; null for nothing. */
+function renderPlight(job: ApiJob): string | null {
+  return renderWaiting(job) ?? (job.stuck && job.detail !== null ? `${job.state}, ${job.detail}` : null);
+}
+
 /** `lane jobs`. */
 export function renderJobs(jobs: readonly ApiJob[], opts: RenderOptions): readonly string[] {
   return renderTable<ApiJob>(
@@ -23,10 +28,10 @@ export function renderJobs(jobs: readonly ApiJob[], opts: RenderOptions): readon
       { header: "lane", value: (job) => job.laneName, shrink: true },
       {
         header: "state",
-        value: (job) => renderWaiting(job) ?? job.state,
+        value: (job) => renderPlight(job) ?? job.state,
         paint: (cell, job) => paintState(job.state, opts.style)(cell),
         // A state in one word is never cut.
-        shrink: jobs.some((job) => job.waiting !== null),
+        shrink: jobs.some((job) => renderPlight(job) !== null),
       },
       { header: "exit", value: (job) => (job.exitCode === null ? (job.signal ?? "-") : String(job.exitCode)) },
       { header: "created", value: (job) => renderAge(job.createdAt, opts.nowMs) },
@@ -60,6 +65,7 @@ export function renderJob(job: ApiJob, opts: RenderOptions): readonly string[] {
       ["report", job.files.failure],
       ["created", renderAge(job.createdAt, opts.nowMs)],
       ["started", job.startedAt === null ? null : renderAge(job.startedAt, opts.nowMs)],
+      ["progress", job.lastProgressAt ? renderAge(job.lastProgressAt, opts.nowMs) : null],
       ["ended", job.endedAt === null ? null : renderAge(job.endedAt, opts.nowMs)],
     ]),
     ...(tail === "" ? [] : ["", "last of stderr:", ...tail.split("\n").map((line) => `  ${toPlain(line)}`)]),

@@ -76,7 +76,8 @@ export function renderLane(lane: ApiLane, opts: RenderOptions): readonly string[
     ["created", renderAge(lane.createdAt, nowMs)],
   ]);
   const credentials = Object.entries(lane.credentials).map(
-    ([agent, { state, source }]) => `  ${agent}  ${state}${source === null ? "" : ` from ${source}`}`,
+    ([agent, { state, source, reason }]) =>
+      `  ${agent}  ${state}${source === null ? "" : ` from ${source}`}${reason === undefined ? "" : `: ${toPlain(reason)}`}`,
   );
   return [
     ...facts,

@@ -29,6 +29,10 @@ export function renderStatus(status: ApiStatus, lanes: readonly ApiLane[], opts:
     ],
     ["lanes", renderCounts(status.lanes, "none: `lane add <name>`")],
     ["jobs", renderCounts(status.jobs, "none")],
+    [
+      "",
+      status.stuckJobs ? `${opts.style.yellow(plural(status.stuckJobs, "job"))} without progress: \`lane jobs\`` : null,
+    ],
   ]);
   const unwell = lanes.filter((lane) => lane.state !== "ready");
   return unwell.length === 0 ? facts : [...facts, "", ...renderReasons(unwell, opts)];

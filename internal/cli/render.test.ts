@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { AppError } from "../base/index.ts";
+import { renderAgents } from "./render-agents.ts";
+import { renderCredentials } from "./render-credentials.ts";
 import { renderDoctor } from "./render-doctor.ts";
 import { renderError } from "./render-error.ts";
 import { renderJob, renderJobs } from "./render-job.ts";
@@ -7,7 +9,7 @@ import { renderDrift, renderHistory, renderLane, renderLanes, renderWorkspaces }
 import { renderStatus } from "./render-status.ts";
 import { createStyle, type RenderOptions, wantsColor } from "./style.ts";
 import { renderFacts, renderTable } from "./table.ts";
-import { sampleJob, sampleLane, sampleStatus, sampleWorkspace } from "./testing.ts";
+import { sampleAgent, sampleCredential, sampleJob, sampleLane, sampleStatus, sampleWorkspace } from "./testing.ts";
 import { plural, renderAge, renderArgv, toPlain, truncate, wrap } from "./text.ts";
 
 const NOW = Date.parse("2026-01-02T03:09:05.000Z");
@@ -87,6 +89,14 @@ describe("the lists at 80 columns", () => {
     ["lane jobs", (opts: RenderOptions) => renderJobs([job], opts)],
     ["lane history", (opts: RenderOptions) => renderHistory(history, opts)],
     [
+      "lane agents ls",
+      (opts: RenderOptions) => renderAgents([sampleAgent({ login: { state: LONG, source: LONG } })], opts),
+    ],
+    [
+      "lane credentials status",
+      (opts: RenderOptions) => renderCredentials([sampleCredential({ source: `/x/${LONG}` })], opts),
+    ],
+    [
       "lane workspace ls",
       (opts: RenderOptions) => renderWorkspaces([sampleWorkspace({ name: LONG, path: `/x/${LONG}` })], opts),
     ],
@@ -100,6 +110,60 @@ describe("the lists at 80 columns", () => {
     const git = { ahead: 2, behind: 1, dirty: 3, unimported: 0 };
     const lines = renderLanes([sampleLane({ git })], [sampleWorkspace()], PIPED);
     expect(lines[1]).toBe("fix   shop       fix     ready  5m ago  -     -      +2 -1 3 dirty");
+  });
+});
+
+describe("lane agents ls", () => {
+  const login = { state: "not-needed", source: null };
+  it("has a line per version, and one for an agent without any; * is what lanes get", () => {
+    const [version] = sampleAgent().versions;
+    const old = { ...sampleAgent().versions[0], version: "2.1.9", inUse: false, lanes: [], bytes: 999 };
+    const agents = [
+      sampleAgent({ versions: [old as NonNullable<typeof version>, version as NonNullable<typeof version>] }),
+      sampleAgent({ agent: "codex", inUse: null, versions: [], login: { state: "ready", source: "CODEX_API_KEY" } }),
+      sampleAgent({ agent: "gemini", inUse: "0.1.0", versions: [] }),
+      sampleAgent({ agent: "shell", package: null, inUse: null, versions: [], login }),
+    ];
+    expect(renderAgents(agents, NARROW)).toEqual([
+      "AGENT   VERSION         LOGIN                  LANES  SIZE    INSTALLED",
+      "claude  2.1.9           unknown                0      1 kB    5m ago",
+      "claude  2.1.329 *       unknown                1      361 MB  5m ago",
+      "codex   not installed   ready (CODEX_API_KEY)  -      -       -",
+      "gemini  0.1.0 * (gone)  unknown                -      -       -",
+      "shell   built in        not needed             -      -       -",
+    ]);
+  });
+});
+
+describe("lane credentials status", () => {
+  it("has a line per agent; then what is wrong, what to do, and what may go wrong", () => {
+    const reason = {
+      message: `the login of Codex cannot be used: /home/me/.codex/auth.json is ${ESCAPE}`,
+      hint: "run it",
+    };
+    const lines = renderCredentials(
+      [
+        sampleCredential({ source: "/f", warning: "its refresh token works once, and is in 2 lanes (a, b)" }),
+        sampleCredential({ agent: "codex", state: "refused", source: "/g", account: null, expiresAt: null, reason }),
+      ],
+      NARROW,
+    );
+    expect(lines).toEqual([
+      "AGENT   LOGIN    FROM  TOKEN ENDS  ACCOUNT       LANES",
+      "claude  usable   /f    5m ago      a1b2c3d4e5f6  1",
+      "codex   refused  /g    -           -             1",
+      "",
+      "claude: its refresh token works once, and is in 2 lanes (a, b)",
+      "codex: the login of Codex cannot be used: /home/me/.codex/auth.json is",
+      "  \\x1b[31mred\\x1b[0m next",
+      "next: run it",
+    ]);
+  });
+
+  it("is in lane show, with the reason", () => {
+    const codex = { state: "refused", source: "/g", expiresAt: null, reason: "/g is empty" };
+    const lines = renderLane(sampleLane({ credentials: { codex } }), NARROW);
+    expect(lines).toContain("  codex  refused from /g: /g is empty");
   });
 });
 
@@ -130,6 +194,22 @@ describe("one thing in full", () => {
     expect(widest(renderJobs([{ ...waits("count"), laneName: LONG, argv: [LONG] }], NARROW))).toBeLessThanOrEqual(80);
     expect(renderJob(waits("memory"), NARROW)).toContain("state    queued, waiting for memory");
     expect(renderJob(waits("count"), NARROW)).toContain("state    queued, waiting for a free slot");
+  });
+
+  it("says that a running job gets nowhere, in the list and alone", () => {
+    const running = sampleJob({ state: "running", exitCode: null, lastProgressAt: "2026-01-02T02:57:05.000Z" });
+    const stuck = { ...running, stuck: true, detail: "no progress for 12m" };
+    expect(renderJobs([stuck], PIPED)[1]).toContain("  running, no progress for 12m  ");
+    expect(renderJobs([running], PIPED)[1]).toContain("  running  ");
+    expect(renderJob(stuck, NARROW)).toEqual(
+      expect.arrayContaining(["detail    no progress for 12m", "progress  12m ago"]),
+    );
+    expect(renderStatus(sampleStatus({ stuckJobs: 2 }), [], NARROW)).toContain(
+      "        2 jobs without progress: `lane jobs`",
+    );
+    // As of a daemon that does not know of progress.
+    expect(renderJob(sampleJob(), NARROW).join("\n")).not.toMatch(/^progress/m);
+    expect(renderStatus(sampleStatus(), [], NARROW).join("\n")).not.toContain("progress");
   });
 
   it("lane job show says where the files of an attempt are, when there are any", () => {

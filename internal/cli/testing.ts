@@ -3,7 +3,15 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import os from "node:os";
 import path from "node:path";
 import { systemClock } from "../base/index.ts";
-import type { ApiJob, ApiJobEvent, ApiLane, ApiStatus, ApiWorkspace } from "../protocol/index.ts";
+import type {
+  ApiAgent,
+  ApiCredential,
+  ApiJob,
+  ApiJobEvent,
+  ApiLane,
+  ApiStatus,
+  ApiWorkspace,
+} from "../protocol/index.ts";
 import type { CliDeps } from "./context.ts";
 import type { Output, StopSignal } from "./io.ts";
 import { runCli } from "./run-cli.ts";
@@ -263,6 +271,45 @@ export function sampleJob(change: Partial<ApiJob> = {}): ApiJob {
 /** A workspace as the daemon describes it. */
 export function sampleWorkspace(change: Partial<ApiWorkspace> = {}): ApiWorkspace {
   return { id: "ws1", name: "shop", path: "/src/shop", lanes: 1, createdAt: AT, ...change };
+}
+
+/** An agent with one installed version, as the daemon describes it. */
+export function sampleAgent(change: Partial<ApiAgent> = {}): ApiAgent {
+  const version = {
+    agent: "claude",
+    version: "2.1.329",
+    platform: "linux-x64-glibc",
+    inUse: true,
+    lanes: ["fix"],
+    sha256: "5".repeat(64),
+    bytes: 361_000_000,
+    installedAt: AT,
+  };
+  return {
+    agent: "claude",
+    title: "Claude Code",
+    package: "@vendor/claude",
+    inUse: "2.1.329",
+    versions: [version],
+    login: { state: "unknown", source: null },
+    ...change,
+  };
+}
+
+/** A login as the daemon describes it. */
+export function sampleCredential(change: Partial<ApiCredential> = {}): ApiCredential {
+  return {
+    agent: "claude",
+    title: "Claude Code",
+    state: "usable",
+    source: "/home/me/.claude/.credentials.json",
+    expiresAt: AT,
+    account: "a1b2c3d4e5f6",
+    reason: null,
+    warning: null,
+    lanes: ["fix"],
+    ...change,
+  };
 }
 
 /** The daemon's own state. */

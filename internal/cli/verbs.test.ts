@@ -3,6 +3,8 @@ import {
   problem,
   runLane,
   type ScriptedDaemon,
+  sampleAgent,
+  sampleCredential,
   sampleEvent,
   sampleJob,
   sampleLane,
@@ -24,6 +26,8 @@ const DRIFTED = {
   action: "held",
   fields: [{ part: "limits", field: "memoryBytes", was: "1", is: null }],
 };
+const AGENT = sampleAgent();
+const CREDENTIAL = sampleCredential();
 
 let daemon: ScriptedDaemon;
 beforeEach(async () => {
@@ -31,6 +35,12 @@ beforeEach(async () => {
     "GET /v1/status": () => ({ body: sampleStatus() }),
     "POST /v1/workspaces": () => ({ status: 201, body: sampleWorkspace() }),
     "DELETE /v1/workspaces/ws1": () => ({ status: 204 }),
+    "GET /v1/agents": () => ({ body: [AGENT] }),
+    "GET /v1/credentials": () => ({ body: [CREDENTIAL] }),
+    "POST /v1/credentials/claude/refresh": () => ({ body: { ...CREDENTIAL, changed: true } }),
+    "POST /v1/agents": () => ({ status: 201, body: AGENT.versions[0] }),
+    "PATCH /v1/agents/claude": () => ({ body: AGENT }),
+    "DELETE /v1/agents/claude": () => ({ status: 204 }),
     "GET /v1/lanes": () => ({ body: [LANE] }),
     "POST /v1/lanes": ({ body }) =>
       (body as { dryRun?: boolean }).dryRun ? { body: PLAN } : { status: 201, body: LANE },
@@ -93,6 +103,14 @@ describe("each verb asks the daemon for what it means", () => {
     ["workspace add /src/shop --name shop", 'POST /v1/workspaces {"path":"/src/shop","name":"shop"}'],
     ["workspace add", 'POST /v1/workspaces {"path":"/nowhere"}'],
     ["workspace ls", "GET /v1/workspaces"],
+    ["agents ls", "GET /v1/agents"],
+    ["agents install claude@latest", 'POST /v1/agents {"agent":"claude","version":"latest"}'],
+    ["agents use claude@2.1.329", 'PATCH /v1/agents/claude {"version":"2.1.329"}'],
+    ["agents use claude@none", 'PATCH /v1/agents/claude {"version":null}'],
+    ["agents rm claude@2.1.329", "DELETE /v1/agents/claude?version=2.1.329"],
+    ["credentials status", "GET /v1/credentials"],
+    ["credentials refresh claude", "POST /v1/credentials/claude/refresh"],
+    ["credentials refresh", "POST /v1/credentials/claude/refresh"],
     ["add fix", `POST /v1/lanes/${LANE.id}/ensure?wait=120000`],
     ["add fix --wait 0s", `POST /v1/lanes/${LANE.id}/ensure?wait=0`],
     [
@@ -245,6 +263,12 @@ describe("usage", () => {
     ];
     const more = ["rm", "set", "run", "jobs", "logs", "exec", "shell", "events", "demo"];
     const nested = [
+      "agents ls",
+      "agents install",
+      "agents use",
+      "agents rm",
+      "credentials status",
+      "credentials refresh",
       "workspace add",
       "workspace ls",
       "workspace rm",
@@ -272,6 +296,13 @@ describe("answers", () => {
     ["ls --json", [LANE]],
     ["--json ls", [LANE]],
     ["show fix --json", LANE],
+    ["agents ls --json", [AGENT]],
+    ["agents install claude@2.1.329 --json", AGENT.versions[0]],
+    ["agents use claude@2.1.329 --json", AGENT],
+    ["agents rm claude@2.1.329 --json", { agent: "claude", version: "2.1.329", removed: true }],
+    ["credentials status --json", [CREDENTIAL]],
+    ["credentials refresh claude --json", { ...CREDENTIAL, changed: true }],
+    ["credentials refresh --json", [{ ...CREDENTIAL, changed: true }]],
     ["jobs --json", [JOB]],
     ["status --json", sampleStatus()],
     ["drift fix --json", DRIFTED],
@@ -282,6 +313,38 @@ describe("answers", () => {
     const { stdout, stderr } = await lane(words);
     expect(JSON.parse(stdout)).toEqual(value);
     expect(stderr).toBe("");
+  });
+
+  it("says what was installed, and how lanes get it", async () => {
+    expect(await lane("agents install claude@2.1.329")).toMatchObject({
+      stdout: "claude@2.1.329 is installed (361 MB) and in use\n",
+    });
+    daemon.route("POST /v1/agents", () => ({ body: { ...AGENT.versions[0], inUse: false } }));
+    const other = await lane("agents install claude@2.1.329");
+    expect(other.stdout).toBe("claude@2.1.329 is installed (361 MB)\n");
+    expect(other.stderr).toContain("`lane agents use claude@2.1.329`");
+  });
+
+  it("exits 4 when an agent's login cannot be used after it was refreshed, and says whether it is another", async () => {
+    expect(await lane("credentials refresh claude")).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining("claude has another login now"),
+    });
+    const reason = { message: "the login of Claude Code cannot be used: /f is empty", hint: "log in" };
+    daemon.route("POST /v1/credentials/claude/refresh", () => ({
+      body: { ...CREDENTIAL, state: "refused", reason, changed: false },
+    }));
+    const { code, stdout, stderr } = await lane("credentials refresh claude");
+    expect(code).toBe(4);
+    expect(stderr).not.toContain("another login");
+    expect(stdout).toContain("claude: the login of Claude Code cannot be used: /f is empty\nnext: log in\n");
+    expect((await lane("credentials refresh")).code).toBe(0);
+  });
+
+  it("takes no agent without a version", async () => {
+    const { code, stderr } = await lane("agents install claude");
+    expect(code).toBe(2);
+    expect(stderr).toContain("claude@latest");
   });
 
   it("exits 5 for drift only with --exit-code", async () => {

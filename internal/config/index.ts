@@ -9,6 +9,6 @@ export {
 } from "./load-config.ts";
 export { bootFolderOf, type Env, type MachineFacts, type Paths, resolvePaths, SOCKET_PATH_MAX_BYTES } from "./paths.ts";
 export { prepareFolders, readConfigFiles } from "./read-files.ts";
-export type { Settings } from "./settings.ts";
+export type { AgentSettings, Settings } from "./settings.ts";
 export { type AllowedMount, parseSizeBytes } from "./values.ts";
 export type { ConfigFile } from "./yaml-file.ts";

@@ -2,9 +2,11 @@ import type { z } from "zod";
 import {
   absolutePath,
   allowedMounts,
+  commandLine,
   duration,
   engineAddress,
   integer,
+  loginChoice,
   oneOf,
   orNone,
   orOff,
@@ -15,6 +17,9 @@ import {
 
 /** The largest wait a timer of Node can hold. */
 const TIMER_MAX = 2 ** 31 - 1;
+
+/** A worker measures its jobs every 10 s: what is shorter than two of these says nothing. */
+const STUCK_MIN_MS = 20_000;
 
 /** What defaults depend on. */
 export interface DefaultFacts {
@@ -33,6 +38,19 @@ interface Key<T> {
 }
 
 const key = <T>(definition: Key<T>): Key<T> => definition;
+const loginChoiceOf = (agent: string) =>
+  key({
+    help: `where ${agent}'s login is taken from: auto, env, file, none, or the path of its login file`,
+    schema: loginChoice,
+    fallback: () => "auto" as const,
+  });
+const syncCommandOf = (agent: string) =>
+  key({
+    help: `command, as a list of words, that renews ${agent}'s login on this host`,
+    schema: orNone(commandLine),
+    fallback: () => null,
+    fileOnly: true,
+  });
 const wait = (help: string, defaultMs: number) =>
   key({ help, schema: duration.refine((ms) => ms <= TIMER_MAX, "is too long"), fallback: () => defaultMs });
 
@@ -83,6 +101,26 @@ export const KEYS = {
     schema: orOff(size),
     fallback: () => 512 * 2 ** 20,
   }),
+  "jobs.stuckAfter": key({
+    help: "a job whose processes do nothing for this long is stuck; none or 0 for never",
+    schema: orOff(duration.refine((ms) => ms >= STUCK_MIN_MS, `must be at least ${STUCK_MIN_MS / 1000}s`)),
+    fallback: () => 600_000,
+  }),
+  "jobs.stuckAction": key({
+    help: "what is done about a stuck job, beside telling it",
+    schema: oneOf(["tell", "cancel"]),
+    fallback: () => "tell" as const,
+  }),
+  "jobs.keepFor": key({
+    help: "output of jobs that ended longer ago is removed, as 30d; none or 0 for never",
+    schema: orOff(duration),
+    fallback: () => 30 * 86_400_000,
+  }),
+  "jobs.keepBytes": key({
+    help: "above this much output of jobs in all, that of the jobs that ended first is removed; none or 0 for no limit",
+    schema: orOff(size),
+    fallback: () => 10 * 2 ** 30,
+  }),
   "mounts.allow": key({
     help: "host folders that lanes may mount",
     schema: allowedMounts,
@@ -94,6 +132,12 @@ export const KEYS = {
     schema: orNone(absolutePath),
     fallback: () => null,
   }),
+  "agents.claude.credentials": loginChoiceOf("claude"),
+  "agents.claude.syncCommand": syncCommandOf("claude"),
+  "agents.codex.credentials": loginChoiceOf("codex"),
+  "agents.codex.syncCommand": syncCommandOf("codex"),
+  "agents.gemini.credentials": loginChoiceOf("gemini"),
+  "agents.gemini.syncCommand": syncCommandOf("gemini"),
   "log.level": key({
     help: "what laned logs",
     schema: oneOf(["trace", "debug", "info", "warn", "error"]),
@@ -106,6 +150,7 @@ export const KEYS = {
   "timeouts.ping": wait("between two questions to a ready worker", 4000),
   "timeouts.pingAnswer": wait("for a ready worker's answer", 2000),
   "timeouts.hung": wait("until a silent worker's lane is recreated", 60_000),
+  "timeouts.cancel": wait("for a worker's sign that it cancels; then the lane's container is ended", 60_000),
   "timeouts.settle": wait("after a lost engine call", 2000),
   "timeouts.orphanGrace": wait("before a container of no known lane is removed", 60_000),
   "timeouts.shutdown": wait("for everything when laned stops", 20_000),

@@ -27,9 +27,21 @@ describe("loadConfig", () => {
       image: "localhost/lane-runtime:local",
       limits: { memoryBytes: null, cpus: null, pids: 4096 },
       lanes: { concurrency: 4 },
-      jobs: { max: null, minFreeMemoryBytes: 2 ** 29 },
+      jobs: {
+        max: null,
+        minFreeMemoryBytes: 2 ** 29,
+        stuckAfterMs: 600_000,
+        stuckAction: "tell",
+        keepForMs: 2_592_000_000,
+        keepBytes: 10 * 2 ** 30,
+      },
       mounts: { allow: [] },
       credentials: { folder: null },
+      agents: {
+        claude: { credentials: "auto", syncCommand: null },
+        codex: { credentials: "auto", syncCommand: null },
+        gemini: { credentials: "auto", syncCommand: null },
+      },
       log: { level: "info" },
       timeouts: {
         startupMs: 120_000,
@@ -39,6 +51,7 @@ describe("loadConfig", () => {
         pingMs: 4000,
         pingAnswerMs: 2000,
         hungMs: 60_000,
+        cancelMs: 60_000,
         settleMs: 2000,
         orphanGraceMs: 60_000,
         shutdownMs: 20_000,
@@ -96,15 +109,43 @@ log: {level: debug}
   });
 
   it("limits the jobs of all lanes; none and 0 take a limit off", () => {
-    expect(load("jobs: {max: 3, minFreeMemory: 1g}\n").settings.jobs).toEqual({ max: 3, minFreeMemoryBytes: 2 ** 30 });
+    expect(load("jobs: {max: 3, minFreeMemory: 1g}\n").settings.jobs).toMatchObject({
+      max: 3,
+      minFreeMemoryBytes: 2 ** 30,
+    });
     const off = { max: null, minFreeMemoryBytes: null };
     for (const none of ["0", "none", "null"])
-      expect(load(`jobs: {max: ${none}, minFreeMemory: ${none}}\n`).settings.jobs).toEqual(off);
-    expect(load("", { LANEKEEPER_JOBS_MAX: "0", LANEKEEPER_JOBS_MIN_FREE_MEMORY: "0" }).settings.jobs).toEqual(off);
+      expect(load(`jobs: {max: ${none}, minFreeMemory: ${none}}\n`).settings.jobs).toMatchObject(off);
+    expect(load("", { LANEKEEPER_JOBS_MAX: "0", LANEKEEPER_JOBS_MIN_FREE_MEMORY: "0" }).settings.jobs).toMatchObject(
+      off,
+    );
     expect(failure(() => load("jobs: {max: -1}\n")).message).toContain(
       "jobs.max is -1: expected a whole number from 1",
     );
     expect(failure(() => load("jobs: {minFreeMemory: lots}\n")).message).toContain("expected a size");
+    expect(load("jobs: {stuckAfter: 30m, stuckAction: cancel}\n").settings.jobs).toMatchObject({
+      stuckAfterMs: 1_800_000,
+      stuckAction: "cancel",
+    });
+    expect(load("jobs: {keepFor: none, keepBytes: 1g}\n").settings.jobs).toMatchObject({
+      keepForMs: null,
+      keepBytes: 2 ** 30,
+    });
+    expect(load("jobs: {stuckAfter: none}\n").settings.jobs.stuckAfterMs).toBeNull();
+    expect(failure(() => load("jobs: {stuckAfter: 10s}\n")).message).toContain("must be at least 20s");
+    expect(failure(() => load("jobs: {stuckAction: kill}\n")).message).toContain("expected one of tell, cancel");
+  });
+
+  it("takes what an agent's login comes from, and what renews it", () => {
+    const { agents } = load("agents: {claude: {credentials: env}, codex: {syncCommand: [get, --all]}}\n", {
+      LANEKEEPER_AGENTS_GEMINI_CREDENTIALS: "/run/secrets/gemini.json",
+    }).settings;
+    expect([agents.claude.credentials, agents.gemini.credentials]).toEqual(["env", "/run/secrets/gemini.json"]);
+    expect(agents.codex).toEqual({ credentials: "auto", syncCommand: ["get", "--all"] });
+    expect(failure(() => load("agents: {claude: {credentials: rel}}\n")).message).toContain(
+      "expected auto, env, file, none or an absolute path",
+    );
+    expect(failure(() => load("agents: {claude: {syncCommand: get all}}\n")).message).toContain("a list of words");
   });
 
   it("takes a folder of credentials, or none", () => {

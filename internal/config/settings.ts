@@ -13,11 +13,20 @@ export interface Settings {
   readonly image: string;
   readonly limits: { readonly memoryBytes: number | null; readonly cpus: number | null; readonly pids: number | null };
   readonly lanes: { readonly concurrency: number };
-  /** What the jobs of all lanes together may use. */
-  readonly jobs: { readonly max: number | null; readonly minFreeMemoryBytes: number | null };
+  /** What the jobs of all lanes together may use, when one is stuck, and how much of their output is kept. */
+  readonly jobs: {
+    readonly max: number | null;
+    readonly minFreeMemoryBytes: number | null;
+    readonly stuckAfterMs: number | null;
+    readonly stuckAction: SettingValues["jobs.stuckAction"];
+    readonly keepForMs: number | null;
+    readonly keepBytes: number | null;
+  };
   readonly mounts: { readonly allow: readonly AllowedMount[] };
   /** Host folder of credential files for every lane. */
   readonly credentials: { readonly folder: string | null };
+  /** By the agent's name. */
+  readonly agents: Readonly<Record<"claude" | "codex" | "gemini", AgentSettings>>;
   readonly log: { readonly level: SettingValues["log.level"] };
   readonly timeouts: {
     readonly startupMs: number;
@@ -27,6 +36,7 @@ export interface Settings {
     readonly pingMs: number;
     readonly pingAnswerMs: number;
     readonly hungMs: number;
+    readonly cancelMs: number;
     readonly settleMs: number;
     readonly orphanGraceMs: number;
     readonly shutdownMs: number;
@@ -38,6 +48,14 @@ export interface Settings {
     readonly forgetMs: number;
     readonly failures: number;
   };
+}
+
+/** Settings of one agent. */
+export interface AgentSettings {
+  /** Where its login is taken from; a path names its login file. */
+  readonly credentials: "auto" | "env" | "file" | "none" | `/${string}`;
+  /** Command line that renews its login on the host. */
+  readonly syncCommand: readonly string[] | null;
 }
 
 /** The flat values of the table as nested settings. */
@@ -52,9 +70,24 @@ export function toSettings(values: SettingValues): Settings {
     image: values.image,
     limits: { memoryBytes: values["limits.memory"], cpus: values["limits.cpus"], pids: values["limits.pids"] },
     lanes: { concurrency: values["lanes.concurrency"] },
-    jobs: { max: values["jobs.max"], minFreeMemoryBytes: values["jobs.minFreeMemory"] },
+    jobs: {
+      max: values["jobs.max"],
+      minFreeMemoryBytes: values["jobs.minFreeMemory"],
+      stuckAfterMs: values["jobs.stuckAfter"],
+      stuckAction: values["jobs.stuckAction"],
+      keepForMs: values["jobs.keepFor"],
+      keepBytes: values["jobs.keepBytes"],
+    },
     mounts: { allow: values["mounts.allow"] },
     credentials: { folder: values["credentials.folder"] },
+    agents: {
+      claude: {
+        credentials: values["agents.claude.credentials"],
+        syncCommand: values["agents.claude.syncCommand"],
+      },
+      codex: { credentials: values["agents.codex.credentials"], syncCommand: values["agents.codex.syncCommand"] },
+      gemini: { credentials: values["agents.gemini.credentials"], syncCommand: values["agents.gemini.syncCommand"] },
+    },
     log: { level: values["log.level"] },
     timeouts: {
       startupMs: values["timeouts.startup"],
@@ -64,6 +97,7 @@ export function toSettings(values: SettingValues): Settings {
       pingMs: values["timeouts.ping"],
       pingAnswerMs: values["timeouts.pingAnswer"],
       hungMs: values["timeouts.hung"],
+      cancelMs: values["timeouts.cancel"],
       settleMs: values["timeouts.settle"],
       orphanGraceMs: values["timeouts.orphanGrace"],
       shutdownMs: values["timeouts.shutdown"],

@@ -94,6 +94,20 @@ export const absolutePath = z
   .regex(/^\//, "expected an absolute path")
   .refine((path) => !path.includes("\0") && !path.split("/").includes(".."), 'must not contain ".."');
 
+/** Where an agent's login is taken from: a word, or the path of its login file. */
+export const loginChoice = z.union(
+  [z.enum(["auto", "env", "file", "none"]), absolutePath.transform((path) => path as `/${string}`)],
+  { error: "expected auto, env, file, none or an absolute path" },
+);
+
+/** A command line as a list of words, without a shell. */
+export const commandLine = z
+  .array(
+    z.string().refine((word) => !word.includes("\0"), "must not hold a NUL"),
+    { error: "expected a list of words" },
+  )
+  .min(1, "expected at least the program");
+
 /** The allow list: paths (read-only), or `{path, readOnly: false}`. */
 export const allowedMounts = z.array(
   z.union(

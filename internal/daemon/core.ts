@@ -1,17 +1,29 @@
 import { accessSync } from "node:fs";
 import { join } from "node:path";
 import type { Logger } from "pino";
+import { AGENTS } from "../agents/index.ts";
 import { systemClock, systemRandom } from "../base/index.ts";
-import type { Paths, Settings } from "../config/index.ts";
+import type { AgentSettings, Paths, Settings } from "../config/index.ts";
+import { createLoginDigest } from "../credentials/index.ts";
 import {
-  type AdmissionLimits,
   type AttemptFiles,
   createCommandResolver,
   createDispatcher,
   DEFAULT_POLICY,
   type Dispatcher,
+  type DispatchPolicy,
 } from "../dispatch/index.ts";
-import { createBootFolders, createHostView, installWorkerFiles, readFreeMemory } from "../host/index.ts";
+import {
+  type AgentCache,
+  createBootFolders,
+  createHostView,
+  createNpm,
+  installWorkerFiles,
+  type NpmEnv,
+  openAgentCache,
+  readFreeMemory,
+} from "../host/index.ts";
+import { loadOrCreateToken } from "../hostapi/index.ts";
 import { connectEngine, type EngineSettings } from "../podman/index.ts";
 import { DEFAULT_PLAN_LIMITS, DEFAULT_RESTART_POLICY, type InstallFacts } from "../reconcile/index.ts";
 import { createAttemptFiles, openStore, type Store } from "../store/index.ts";
@@ -26,8 +38,10 @@ import {
   type SupervisorLimits,
 } from "../supervisor/index.ts";
 import type { LaneApiRequest, LaneApiResponse } from "../workerlink/index.ts";
-import { type CredentialDesk, openCredentialDesk } from "./credential-desk.ts";
+import { type CredentialDesk, type CredentialDeskDeps, openCredentialDesk } from "./credential-desk.ts";
+import { openDeliveryMark } from "./delivery-mark.ts";
 import { readInstallId } from "./install-id.ts";
+import { createOutputKeeper } from "./output-keeper.ts";
 import { createRedaction } from "./redaction.ts";
 import { createWorkerLinks, type DaemonLink } from "./worker-links.ts";
 
@@ -47,6 +61,11 @@ export interface CoreOptions {
   readonly timeZone: string;
   /** `dist/bin`. */
   readonly builtDir: string;
+  /** npm's environment: where it is, and how it gets to its registry. */
+  readonly npmEnv: NpmEnv;
+  /** laned's own environment, where keys of agents may be, and the user's home, where their login files are. */
+  readonly loginEnv: Readonly<Record<string, string | undefined>>;
+  readonly home: string;
   readonly log: Logger;
   /** The API's token, to be kept out of all output. */
   readonly token: string;
@@ -66,8 +85,9 @@ export interface Core extends AsyncDisposable {
   readonly dispatcher: Dispatcher;
   /** Files of each attempt. */
   readonly files: AttemptFiles;
-  /** Null where no folder of credentials is configured. */
-  readonly credentials: CredentialDesk | null;
+  /** Installed agents. */
+  readonly agents: AgentCache;
+  readonly credentials: CredentialDesk;
 }
 
 /** Opens the store and starts supervisor and dispatcher. Hold the daemon's lock first. @throws store.*, host.tool_missing */
@@ -89,18 +109,32 @@ export async function startCore(options: CoreOptions): Promise<Core> {
   let credentials: CredentialDesk | null = null;
   try {
     const facts = await installFacts(install, options);
+    const agents = await openAgentCache({
+      root: join(paths.data.dir, "agents"),
+      // npm has these agents for these two, and the runtime image is a Debian.
+      platform: { os: "linux", cpu: process.arch === "arm64" ? "arm64" : "x64", libc: "glibc" },
+      npm: createNpm(options.npmEnv),
+      nowMs: systemClock.nowMs,
+    });
     const links = createWorkerLinks({
       getAcked: (laneId) => dispatcher.getAcked(laneId),
       onEvents: (...args) => dispatcher.onEvents(...args),
+      onHeartbeat: (...args) => dispatcher.onHeartbeat(...args),
       onLaneCall: options.onLaneCall,
       onLost: (laneId, err) => log.info({ lane: laneId, err }, "link lost"),
     });
     // Before the dispatcher, which writes files from its first moment on.
-    credentials = await openCredentials(options, store, (secrets) => {
-      redaction.renew(secrets);
-      supervisor.credentialsChanged();
+    const desk = await openCredentials(options, {
+      isInUse: (agent) => agents.inUse(agent) !== null,
+      agentUid: (laneId, generation) => store.lanes.findGeneration(laneId, generation)?.spec.security.agentUid ?? null,
+      otherLanes: (laneId, digest) =>
+        supervisor.list().flatMap((seen) => {
+          return seen.lane.id !== laneId && seen.credentials === digest ? [seen.lane.name] : [];
+        }),
+      onSecrets: redaction.renew,
+      onChange: () => supervisor.credentialsChanged(),
     });
-    if (credentials) redaction.renew(credentials.secrets());
+    credentials = desk;
     const dispatcher = createDispatcher({
       store,
       clock: systemClock,
@@ -110,17 +144,19 @@ export async function startCore(options: CoreOptions): Promise<Core> {
       findSpec: (laneId, generation) => store.lanes.findGeneration(laneId, generation)?.spec ?? null,
       work: createCommandResolver({ outputCapBytes: DEFAULT_POLICY.outputCapBytes }),
       freeMemoryBytes: readFreeMemory,
-      policy: { ...DEFAULT_POLICY, admission: toAdmission(settings) },
+      policy: toPolicy(settings),
       // Never from inside the dispatcher's own call.
       onActivity: (laneId) => setImmediate(() => supervisor.wake(laneId)),
       dropLink: (laneId, error) => supervisor.dropLink(laneId, error.message),
+      endLane: (laneId, generation, cause) => supervisor.endGeneration(laneId, generation, cause),
     });
     const supervisor = new Supervisor<DaemonLink>({
       install: facts.install,
+      agents: agents.specs,
       defaultImage: settings.image,
       engine: engineFinder(options),
       links,
-      credentials: credentials ?? undefined,
+      credentials: desk,
       store: store.lanes satisfies LaneStore,
       boot: createBootFolders({
         bootDir: paths.runtime.boot,
@@ -136,17 +172,26 @@ export async function startCore(options: CoreOptions): Promise<Core> {
       limits: toLimits(settings),
     });
     supervisor.start();
+    const keeper = createOutputKeeper({
+      dir: join(paths.state.dir, "jobs"),
+      jobs: store.jobs,
+      limits: { forMs: settings.jobs.keepForMs, bytes: settings.jobs.keepBytes },
+      clock: systemClock,
+      log: log.child({ component: "output" }),
+    });
     return {
       install,
       store,
       supervisor,
       dispatcher,
       files,
-      credentials,
+      agents,
+      credentials: desk,
       async [Symbol.asyncDispose]() {
-        await credentials?.[Symbol.asyncDispose]();
+        await desk[Symbol.asyncDispose]();
         await supervisor.close();
         await dispatcher[Symbol.asyncDispose]();
+        await keeper[Symbol.asyncDispose]();
         links[Symbol.dispose]();
         store.close();
       },
@@ -159,15 +204,25 @@ export async function startCore(options: CoreOptions): Promise<Core> {
 }
 
 async function openCredentials(
-  { settings, log }: CoreOptions,
-  store: Store,
-  onChange: (secrets: readonly string[]) => void,
-): Promise<CredentialDesk | null> {
-  const { folder } = settings.credentials;
-  if (folder === null) return null;
-  const specOf = (laneId: string, generation: number) => store.lanes.findGeneration(laneId, generation)?.spec;
-  const agentUid = (laneId: string, generation: number) => specOf(laneId, generation)?.security.agentUid ?? null;
-  return openCredentialDesk({ folder, log: log.child({ component: "credentials" }), agentUid, onChange });
+  { settings, paths, log, loginEnv, home }: CoreOptions,
+  deps: Omit<CredentialDeskDeps, "folder" | "logins" | "mark" | "log">,
+): Promise<CredentialDesk> {
+  const settingsOf = (agent: string): AgentSettings | null =>
+    Object.hasOwn(settings.agents, agent) ? settings.agents[agent as keyof Settings["agents"]] : null;
+  return openCredentialDesk({
+    ...deps,
+    folder: settings.credentials.folder,
+    logins: {
+      owners: AGENTS.filter(({ logins }) => logins.length > 0),
+      choiceOf: (agent) => settingsOf(agent)?.credentials ?? "auto",
+      syncCommandOf: (agent) => settingsOf(agent)?.syncCommand ?? null,
+      env: loginEnv,
+      home,
+      digest: createLoginDigest(await loadOrCreateToken(join(paths.state.dir, "login-salt"))),
+    },
+    mark: openDeliveryMark(join(paths.state.dir, "credentials-delivered")),
+    log: log.child({ component: "credentials" }),
+  });
 }
 
 async function installFacts(
@@ -220,8 +275,14 @@ function engineFinder(options: CoreOptions): EngineFinder {
   return { connect: (opts) => connectEngine(where, opts) };
 }
 
-function toAdmission({ jobs }: Settings): AdmissionLimits {
-  return { maxRunning: jobs.max, minFreeMemoryBytes: jobs.minFreeMemoryBytes };
+function toPolicy({ jobs, timeouts }: Settings): DispatchPolicy {
+  return {
+    ...DEFAULT_POLICY,
+    admission: { maxRunning: jobs.max, minFreeMemoryBytes: jobs.minFreeMemoryBytes },
+    cancelMs: timeouts.cancelMs,
+    stuckAfterMs: jobs.stuckAfterMs,
+    stuckAction: jobs.stuckAction,
+  };
 }
 
 function toLimits(settings: Settings): SupervisorLimits {

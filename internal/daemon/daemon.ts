@@ -4,6 +4,7 @@ import { type DestinationStream, type Logger, pino } from "pino";
 import { AppError, systemClock, withDeadline } from "../base/index.ts";
 import { isConfigured, type LoadedConfig, type Paths, prepareFolders } from "../config/index.ts";
 import { type GitEnv, hardenedGit } from "../git/index.ts";
+import type { NpmEnv } from "../host/index.ts";
 import {
   createHostApi,
   createLaneApi,
@@ -13,7 +14,9 @@ import {
   loadOrCreateToken,
 } from "../hostapi/index.ts";
 import { acquireDaemonLock } from "../store/index.ts";
+import { createAgentService } from "./agent-service.ts";
 import { startCore } from "./core.ts";
+import { createCredentialService } from "./credential-service.ts";
 import { createJobService } from "./job-service.ts";
 import { createLaneService } from "./lane-service.ts";
 import { createStatusService } from "./status-service.ts";
@@ -31,6 +34,10 @@ export interface DaemonOptions {
   readonly version: string;
   readonly build: string;
   readonly gitEnv: GitEnv;
+  readonly npmEnv: NpmEnv;
+  /** laned's own environment, where keys of agents may be, and the user's home, where their login files are. */
+  readonly loginEnv: Readonly<Record<string, string | undefined>>;
+  readonly home: string;
   readonly logTo: DestinationStream;
   /** Aborts when the daemon is to stop: a signal, or a request. */
   readonly stop: AbortController;
@@ -92,6 +99,8 @@ async function serve(
     workspaces: createWorkspaceService(core, git),
     lanes: createLaneService(core, git),
     jobs: createJobService(core),
+    agents: createAgentService(core),
+    credentials: createCredentialService(core),
     feed: core.store.feed,
     status: createStatusService(core, {
       version: options.version,

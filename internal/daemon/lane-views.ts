@@ -11,7 +11,7 @@ export interface ViewSources {
   readonly install: string;
   readonly store: Store;
   readonly dispatcher: Dispatcher;
-  readonly credentials: CredentialDesk | null;
+  readonly credentials: CredentialDesk;
 }
 
 /** A lane as the API shows it: the supervisor's view, its work, and (where it was looked at) its git. */
@@ -27,6 +27,6 @@ export function toView(sources: ViewSources, seen: SupervisedView, git: ApiLane[
     job: active?.id ?? null,
     queued: sources.dispatcher.queued(lane.id),
     git,
-    credentials: sources.credentials?.show(seen.credentials) ?? {},
+    credentials: sources.credentials.show(seen.credentials),
   };
 }

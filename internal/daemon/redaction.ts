@@ -7,15 +7,19 @@ export interface Redaction {
   renew(secrets: readonly string[]): void;
 }
 
+/** So many of those before count on: each is looked for in every text. */
+const EARLIER_MAX = 200;
+
 /** A redaction of `fixed` secrets and of credentials, none until they are given. */
 export function createRedaction(fixed: readonly string[]): Redaction {
-  let current: readonly string[] = [];
+  let earlier: readonly string[] = [];
   let redact = createRedactor(fixed);
   return {
     redact: (text) => redact(text),
     renew: (secrets) => {
-      redact = createRedactor([...fixed, ...current, ...secrets]);
-      current = secrets;
+      const known = [...new Set([...secrets, ...earlier])];
+      redact = createRedactor([...fixed, ...known]);
+      earlier = known.slice(0, secrets.length + EARLIER_MAX);
     },
   };
 }

@@ -16,7 +16,7 @@ export interface DaemonFacts {
 
 /** The daemon as the host API shows it. */
 export function createStatusService(core: Core, facts: DaemonFacts): StatusService {
-  const { supervisor, store } = core;
+  const { supervisor, dispatcher, store } = core;
   return {
     status: async (opts) => {
       const { engine } = supervisor;
@@ -40,6 +40,7 @@ export function createStatusService(core: Core, facts: DaemonFacts): StatusServi
         image: { reference: facts.imageReference, id: image?.id ?? null },
         lanes: countBy(supervisor.list(), (view) => view.state.phase),
         jobs: store.jobs.countByPhase(),
+        stuckJobs: dispatcher.countStuck(),
       };
     },
     readiness: () => ({ store: true, engine: supervisor.engine.kind === "up" }),

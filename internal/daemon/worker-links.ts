@@ -1,7 +1,7 @@
 import { AppError } from "../base/index.ts";
 import type { LaneLink as DispatchLink, StartRequest } from "../dispatch/index.ts";
 import type { WorkerEvent } from "../job/index.ts";
-import type { AttemptReport } from "../protocol/index.ts";
+import type { AttemptReport, HeartbeatReport } from "../protocol/index.ts";
 import type { LaneLink as SupervisedLink, WorkerLinks, WorkerTarget } from "../supervisor/index.ts";
 import {
   createReadyProber,
@@ -18,6 +18,8 @@ export interface DaemonLink extends SupervisedLink, DispatchLink, Pick<WorkerLin
 export interface LinkSinks {
   getAcked(laneId: string): Readonly<Record<string, number>>;
   onEvents(laneId: string, generation: number, job: string, attempt: number, events: readonly WorkerEvent[]): void;
+  /** Left out where nobody asks how far jobs are. */
+  onHeartbeat?(laneId: string, generation: number, running: readonly HeartbeatReport[]): void;
   onLaneCall(laneId: string, request: LaneApiRequest, opts: { readonly signal: AbortSignal }): Promise<LaneApiResponse>;
   onLost(laneId: string, error: AppError): void;
 }
@@ -41,7 +43,7 @@ function open(target: WorkerTarget, signal: AbortSignal | undefined, sinks: Link
     getAcked: () => sinks.getAcked(laneId),
     on: {
       events: ({ job, attempt, events }) => sinks.onEvents(laneId, generation, job, attempt, events),
-      heartbeat: () => undefined,
+      heartbeat: (running) => sinks.onHeartbeat?.(laneId, generation, running),
       apiRequest: (request, opts) => sinks.onLaneCall(laneId, request, opts),
       closed: ({ error }) => {
         if (error instanceof AppError) sinks.onLost(laneId, error);

@@ -41,11 +41,14 @@ export function submit(ctx: DispatchContext, opts: { readonly laneId: string; re
   return submitted;
 }
 
-/** Queued: cancelled at once. Active: the wish is on record and on its way. Ended: the job as it is. @throws job.not_found */
-export function cancel(ctx: DispatchContext, id: string): Job {
+/**
+ * Queued: cancelled at once. Active: the wish is on record and on its way. Ended: the job as it is. `why` goes into its
+ * log. @throws job.not_found
+ */
+export function cancel(ctx: DispatchContext, id: string, why: string | null = null): Job {
   ctx.flush();
   const job = mustFind(ctx.store, id);
-  const next = ctx.writer.apply(job, { type: "cancel" });
+  const next = ctx.writer.apply(job, { type: "cancel" }, why === null ? {} : { detail: why });
   const slot = ctx.slots.find(next.laneId);
   if (slot && next !== job && isActive(next.state)) sendCancel(ctx, slot, next.id, next.state.attempt);
   // It may have been the one that waits for room.

@@ -1,11 +1,12 @@
 import type { Logger } from "pino";
 import type { AppError, Clock, TaskGroup } from "../base/index.ts";
-import type { LaneSpec } from "../lane/index.ts";
+import type { LaneCause, LaneSpec } from "../lane/index.ts";
 import type { JobWriter } from "./job-writer.ts";
 import type { LaneSlots } from "./lane-slot.ts";
 import type { DispatchPolicy } from "./policy.ts";
 import type { AttemptFiles, DispatchStore, WorkResolver } from "./ports.ts";
 import type { Redact } from "./redact-events.ts";
+import type { Watch } from "./watch.ts";
 
 /** What {@link import("./dispatcher.ts").createDispatcher} is made from. */
 export interface DispatcherDeps {
@@ -32,6 +33,11 @@ export interface DispatcherDeps {
    * another one. May be called when it has gone already.
    */
   readonly dropLink: (laneId: string, error: AppError) => void;
+  /**
+   * The lane's worker does not carry out a cancel: end this generation's container, prove its death and say so by
+   * `onLaneDead`. May be asked again. Must not call back synchronously. Left out, such a cancel waits on.
+   */
+  readonly endLane?: ((laneId: string, generation: number, cause: LaneCause) => void) | undefined;
 }
 
 /** What the parts of the dispatcher share. */
@@ -39,6 +45,7 @@ export interface DispatchContext extends DispatcherDeps {
   readonly writer: JobWriter;
   readonly slots: LaneSlots;
   readonly tasks: TaskGroup;
+  readonly watch: Watch;
   /** Starts the lane's next job if it may, and others for which room was made; never throws. */
   readonly pump: (laneId: string) => void;
   /** Looks again at the jobs that wait for room; never throws. */

@@ -1,5 +1,6 @@
 import { TaskGroup } from "../base/index.ts";
 import type { Job, JobLogEvent, JobSpec, WorkerEvent } from "../job/index.ts";
+import type { HeartbeatReport } from "../protocol/index.ts";
 import type { WaitReason } from "./admission.ts";
 import { attachLink, detachLink } from "./attach.ts";
 import { cancel, findJob, retry, type Submitted, setWaiting, submit } from "./commands.ts";
@@ -15,6 +16,7 @@ import { READ_EVENTS_MAX } from "./policy.ts";
 import type { CallOptions, LaneLink } from "./ports.ts";
 import { createPump } from "./pump.ts";
 import { createWakeHub } from "./wake-hub.ts";
+import { createWatch, type JobProgress } from "./watch.ts";
 
 /**
  * The queue of every lane: commits jobs, starts one at a time per lane, stores what the worker says, and knows at each
@@ -52,6 +54,8 @@ export interface Dispatcher extends AsyncDisposable {
   attachLink(link: LaneLink): void;
   /** A frame of events. Never throws: what cannot be stored is not acknowledged. */
   onEvents(laneId: string, generation: number, job: string, attempt: number, events: readonly WorkerEvent[]): void;
+  /** A heartbeat of the lane's worker, with what it has measured of its attempts. Never throws. */
+  onHeartbeat(laneId: string, generation: number, beats: readonly HeartbeatReport[]): void;
   /** The link has closed; with `link`, only if it is still that one. Says nothing about any job. Never throws. */
   detachLink(laneId: string, link?: LaneLink): void;
   /** The container is proven dead, not merely silent. May be repeated. */
@@ -66,6 +70,10 @@ export interface Dispatcher extends AsyncDisposable {
   setWaiting(laneId: string, reason: string | null): void;
   /** What a queued job waits for when its lane could begin it now: memory, or the end of another job. Never stored. */
   waitingOf(job: Job): WaitReason | null;
+  /** How far a job is known to have come; null for one that does not run. Never stored. */
+  progressOf(job: Job): JobProgress | null;
+  /** How many jobs have made no progress for long. */
+  countStuck(): number;
   /** Does a job occupy the lane? */
   busy(laneId: string): boolean;
   /** How many jobs wait. */
@@ -80,14 +88,20 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   const tasks = new TaskGroup((name, err) => log.error({ op: name, err }, "dispatch task failed"));
   const slots = createLaneSlots();
   const onFailed = (job: Job, generation: number) => fileFailure(deps, job, generation);
-  const writer = createJobWriter({ store, clock, log, onJob: hub.wake, onLane: deps.onActivity, onFailed });
+  const onLane = (laneId: string) => {
+    watch.wake();
+    deps.onActivity(laneId);
+  };
+  const writer = createJobWriter({ store, clock, log, onJob: hub.wake, onLane, onFailed });
   const ingest = createIngest(() => ctx);
   const pump = createPump(() => ctx);
+  const watch = createWatch(() => ctx);
   const ctx: DispatchContext = {
     ...deps,
     writer,
     slots,
     tasks,
+    watch,
     pump: pump.pump,
     readmit: pump.readmit,
     flush: ingest.flush,
@@ -96,6 +110,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     for (const job of jobs.listActive(null)) writer.apply(job, { type: "unreachable" });
   });
   mendFiles(deps);
+  if (jobs.listActive(null).length > 0) watch.wake();
   const following = { store, hub, clock };
 
   return {
@@ -118,6 +133,9 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     },
     attachLink: (link) => attachLink(ctx, link),
     onEvents: (laneId, generation, job, attempt, events) => ingest.push({ laneId, generation, job, attempt, events }),
+    onHeartbeat: watch.onHeartbeat,
+    progressOf: watch.progressOf,
+    countStuck: watch.countStuck,
     detachLink: (laneId, link) => detachLink(ctx, laneId, link),
     onLaneDead: (death) => laneDied(ctx, death),
     onLaneRemoved: (laneId) => laneRemoved(ctx, laneId),
@@ -136,6 +154,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     queued: (laneId) => jobs.countQueued(laneId),
     [Symbol.asyncDispose]: async () => {
       pump.close();
+      watch.close();
       ingest.flush();
       for (const slot of slots.all()) {
         detachLink(ctx, slot.laneId);

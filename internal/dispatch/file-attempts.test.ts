@@ -35,7 +35,9 @@ function openFiled(): Bench {
         ? {
             ...spec,
             env: { TZ: "UTC", APP: "a-value" },
-            agents: [{ agent: "a", version: "1", hostPath: "/opt/a", target: "/lane/a" }],
+            agents: [
+              { agent: "a", version: "1", hostPath: "/opt/a", target: "/lane/a", program: "/lane/a/p", sha256: "" },
+            ],
           }
         : null,
   });

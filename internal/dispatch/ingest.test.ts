@@ -24,6 +24,26 @@ async function running(more: Parameters<typeof command>[0] = {}): Promise<Job> {
   return job;
 }
 
+describe("a worker whose disk kept no end", () => {
+  it("may end the attempt once more: it is acknowledged, and the first end stands", async () => {
+    const job = await running();
+    bench.lane.exit(job.id, 0);
+    await settle();
+    const before = bench.store.jobs.readEvents(job.id, { after: 0, limit: 99 });
+    const spooled = bench.lane.spool().get(`${job.id}/1`);
+    spooled?.events.splice(2);
+    if (spooled) spooled.phase = "running";
+    bench.lane.crash();
+    // As the real worker: numbered after what the host has.
+    spooled?.events.push({ seq: 3, atMs: 1, type: "output", stream: "stdout", text: "never on its disk" });
+    bench.lane.open();
+    await settle();
+    expect([bench.drops, spooled?.acked, spooled?.events.length]).toEqual([[], 4, 4]);
+    expect(stateOf(job).phase).toBe("succeeded");
+    expect(bench.store.jobs.readEvents(job.id, { after: 0, limit: 99 })).toEqual(before);
+  });
+});
+
 describe("what a worker may not do", () => {
   const output = (seq: number): WorkerEvent => ({ seq, atMs: 1, type: "output", stream: "stdout", text: `${seq}` });
   const finished = (seq: number): WorkerEvent => ({

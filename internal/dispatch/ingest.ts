@@ -97,6 +97,7 @@ function finish(ctx: DispatchContext, frames: readonly EventFrame[], verdicts: r
   frames.forEach((frame, i) => {
     const verdict = verdicts[i];
     if (verdict?.kind === "stored") {
+      if (verdict.fresh.length > 0) ctx.watch.onEvents(verdict.job, frame.attempt, verdict.fresh);
       acks.set(attemptKey(frame.job, frame.attempt), { frame, seq: verdict.seq, job: verdict.job });
     } else if (verdict?.kind === "violation" && !offenders.has(frame.laneId)) {
       offenders.set(frame.laneId, verdict.error);
@@ -173,6 +174,10 @@ function storeFrame(ctx: DispatchContext, frame: EventFrame): Verdict {
   }
   if (job.laneId !== laneId) return violation(frame, "sent events of another lane's job");
   const fresh = frame.events.filter((event) => event.seq > record.lastSeq);
+  if (record.finished && fresh.every(isSecondEnd)) {
+    // All of it is known: acknowledged, so that the worker lets go of it, and not stored.
+    return { kind: "stored", job, seq: fresh.at(-1)?.seq ?? record.lastSeq, fresh: [] };
+  }
   const reason = whyBroken(frame.events, { lastSeq: record.lastSeq, fresh, finished: record.finished });
   if (reason !== null) return violation(frame, reason);
   if (fresh.length === 0) return { kind: "stored", job, seq: record.lastSeq, fresh };
@@ -181,6 +186,14 @@ function storeFrame(ctx: DispatchContext, frame: EventFrame): Verdict {
   ctx.writer.touch(job.id);
   const next = append(ctx, { job, attempt, events });
   return { kind: "stored", job: next, seq: record.lastSeq + fresh.length, fresh: events };
+}
+
+/**
+ * A worker whose disk was full may have sent an end that it could not keep. The next worker process on that volume
+ * finds a start without an end, and ends the attempt once more.
+ */
+function isSecondEnd(event: WorkerEvent): boolean {
+  return event.type === "finished" && event.outcome.kind === "failed" && event.outcome.error.code === "interrupted";
 }
 
 function whyBroken(

@@ -16,8 +16,8 @@ export interface JobWriter {
   apply(job: Job, event: JobEvent, opts?: { readonly atMs?: number; readonly detail?: string | null }): Job;
   /** Something other than its state has changed about the job, as its log. */
   touch(job: string): void;
-  /** An entry of the feed about a lane. */
-  note(type: string, lane: string, data: Readonly<Record<string, unknown>>): void;
+  /** An entry of the feed about a job whose state stays as it is. */
+  note(type: string, job: Job, data: Readonly<Record<string, unknown>>): void;
 }
 
 /** What {@link createJobWriter} needs. */
@@ -76,7 +76,7 @@ export function createJobWriter(deps: JobWriterDeps): JobWriter {
       store.jobs.appendHostEvent(job.id, state.attempt, atMs, {
         type: "state",
         phase: state.phase,
-        detail: wish ? "cancel requested" : detail,
+        detail: wish ? `cancel requested${detail === null ? "" : `: ${detail}`}` : detail,
       });
     }
     store.feed.append({
@@ -119,11 +119,9 @@ export function createJobWriter(deps: JobWriterDeps): JobWriter {
     touch: (job) => {
       jobs.add(job);
     },
-    note: (type, lane, data) =>
-      commit(() => {
-        store.feed.append({ atMs: clock.nowMs(), type, lane, job: null, data });
-        lanes.add(lane);
-      }),
+    note: (type, { id, laneId }, data) => {
+      commit(() => store.feed.append({ atMs: clock.nowMs(), type, lane: laneId, job: id, data }));
+    },
   };
 }
 

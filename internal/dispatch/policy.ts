@@ -16,6 +16,14 @@ export interface DispatchPolicy {
   readonly readmitMs: number;
   /** A job out of reach for this long holds no room any more: its lane would have been made anew by then. */
   readonly silentMs: number;
+  /** Wait between two looks at the jobs that are active; while none is, nobody looks. */
+  readonly watchMs: number;
+  /** A cancel that its worker has not confirmed for this long is carried out by ending the container. */
+  readonly cancelMs: number;
+  /** A job whose processes have verifiably done nothing for this long is stuck; null: none ever is. */
+  readonly stuckAfterMs: number | null;
+  /** What is done about one that is stuck, beside telling it. */
+  readonly stuckAction: "tell" | "cancel";
 }
 
 /** The numbers the product runs with. */
@@ -27,6 +35,10 @@ export const DEFAULT_POLICY: DispatchPolicy = {
   admission: { maxRunning: null, minFreeMemoryBytes: 512 * 1024 * 1024 },
   readmitMs: 2000,
   silentMs: 120_000,
+  watchMs: 1000,
+  cancelMs: 60_000,
+  stuckAfterMs: 600_000,
+  stuckAction: "tell",
 };
 
 /** Events read at once while following: a frame may hold 1 MiB in one event, and every follower holds a page. */

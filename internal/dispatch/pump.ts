@@ -86,7 +86,7 @@ export function createPump(context: () => DispatchContext): Pump {
     return running;
   };
 
-  /** What `fn` gives; null when it fails, which is logged. A store that was full is tried again. */
+  /** What `fn` gives; null when it fails, which is logged. A store that was full or failing is tried again. */
   const guarded = <T>(laneId: string, fn: () => T): T | null => {
     const ctx = context();
     try {
@@ -94,7 +94,7 @@ export function createPump(context: () => DispatchContext): Pump {
     } catch (caught) {
       ctx.log.error({ lane: laneId, err: toError(caught) }, "could not start the next job");
       const slot = ctx.slots.find(laneId);
-      if (!slot || !hasCode(caught, "store.full")) return null;
+      if (!slot || !hasCode(caught, "store.full", "store.failed")) return null;
       slot.retry?.();
       slot.retry = ctx.clock.timer(ctx.policy.storeRetryMs, () => {
         slot.retry = null;

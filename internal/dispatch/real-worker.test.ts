@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
@@ -126,10 +126,11 @@ function hangUp(): void {
 }
 
 /** The worker and all it runs are killed, its death is proven, and the next generation's starts on the same volume. */
-async function recreate(): Promise<void> {
+async function recreate(between = () => {}): Promise<void> {
   worker.kill("SIGKILL");
   await worker.exited;
   hangUp();
+  between();
   dispatcher.onLaneDead({ laneId: LANE, generation, volumeIntact: true });
   await startWorker();
 }
@@ -196,6 +197,23 @@ describe("a real worker", () => {
     dispatcher.cancel(job);
     expect((await ended(job)).state).toMatchObject({ phase: "cancelled", attempt: 2, forced: false });
     expect(ledgerLines()).toEqual([`${job}/1`, `${job}/2`]);
+  }, 30_000);
+
+  it("fails a job whose record was damaged in the lane, in words, and goes on with the next", async () => {
+    await connect();
+    const job = sh("sleep 0.3; for i in 1 2 3; do echo $i; sleep 0.05; done");
+    for await (const event of dispatcher.follow(job, { after: 0 })) if (event.type === "started") break;
+    hangUp();
+    const path = join(folder, "volume", "spool", `${job}.1`, "events.ndjson");
+    const spooled = () => readFileSync(path, "utf8");
+    while (!spooled().includes('"finished"')) await pause(20);
+    await recreate(() => writeFileSync(path, spooled().replace('"2\\n"', '"2?')));
+    await connect();
+    const { state } = await ended(job);
+    expect(state).toMatchObject({ phase: "failed", error: { code: "spool_corrupt" } });
+    expect(state.phase === "failed" && state.error.message).toMatch(/^event 3 cannot be read back .* Next: /);
+    expect(textOf(job)).toBe("1\n");
+    expect((await ended(sh("true"))).state.phase).toBe("succeeded");
   }, 30_000);
 
   it("cancels over a link that comes back", async () => {

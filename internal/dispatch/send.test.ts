@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { AppError } from "../base/index.ts";
 import type { Job } from "../job/index.ts";
 import { type Bench, command, isNumbered, openBench, outputOf, settle } from "./testing/bench.ts";
@@ -108,7 +108,8 @@ describe("refusals", () => {
     expect(bench.drops.map((error) => error.code)).toEqual(["timeout"]);
     bench.lane.open();
     await settle();
-    expect([phase(job), bench.clock.timers]).toEqual(["accepted", 0]);
+    // One: the look at active jobs.
+    expect([phase(job), bench.clock.timers]).toEqual(["accepted", 1]);
   });
 
   it("sends nothing more on a link whose worker is of another life", async () => {
@@ -159,15 +160,17 @@ describe("a full disk while working", () => {
     expect([phase(job), outputOf(bench, job.id), isNumbered(bench, job.id)]).toEqual(["succeeded", "a", true]);
   });
 
-  it("tries a lane again by itself whose next job could not be taken", async () => {
+  it.each(["store.full", "store.failed"] as const)("tries a lane again by itself after %s", async (code) => {
     bench.lane.open();
     bench.dispatcher.pause("demo", "x");
     const job = submit();
     await settle();
-    bench.full = true;
+    const transaction = vi.spyOn(bench.store, "transaction").mockImplementation(() => {
+      throw new AppError({ code, message: "not now" });
+    });
     bench.dispatcher.resume("demo");
     expect(phase(job)).toBe("queued");
-    bench.full = false;
+    transaction.mockRestore();
     bench.clock.advance(2000);
     await settle();
     expect(phase(job)).toBe("accepted");

@@ -50,7 +50,7 @@ function walk(value: unknown, path: string, leaves: Leaves): void {
 
 function identityOf(item: unknown, index: number): { readonly kind: "word" | "member"; readonly text: string } {
   if (typeof item === "object" && item !== null) {
-    for (const key of ["target", "agent", "containerPort"] as const) {
+    for (const key of ["agent", "target", "containerPort"] as const) {
       if (key in item) return { kind: "member", text: String((item as Record<string, unknown>)[key]) };
     }
     return { kind: "member", text: String(index) };

@@ -4,10 +4,7 @@ import type { LaneSpec } from "../lane/index.ts";
 import { testContainer, testSpec } from "../reconcile/testing.ts";
 import { canonicalJson, checkActual, diffSpecs, fingerprintOf } from "./index.ts";
 
-const spec: LaneSpec = {
-  ...testSpec(),
-  agents: [{ agent: "claude", version: "1", hostPath: "/a", target: "/opt/agents/claude" }],
-};
+const spec: LaneSpec = testSpec();
 
 type Path = readonly (string | number)[];
 
@@ -40,6 +37,7 @@ describe("fingerprint", () => {
     const seen = new Set([fingerprintOf(spec).whole]);
     const all = mutations();
     expect(all.length).toBeGreaterThan(60);
+    expect(all.map(({ path }) => path)).toEqual(expect.arrayContaining(["agents.0.version", "agents.0.sha256"]));
     for (const { path, mutated } of all) {
       const whole = fingerprintOf(mutated).whole;
       expect(seen.has(whole), path).toBe(false);

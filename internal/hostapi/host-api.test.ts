@@ -10,7 +10,7 @@ const iso = new Date(AT_MS).toISOString();
 
 /** A route's path as it is written down. */
 function bareOf(path: string): string {
-  return (path.split("?")[0] ?? "").replace(/^(\/v1\/(lanes|jobs|workspaces))\/[^/]+/, "$1/{id}");
+  return (path.split("?")[0] ?? "").replace(/^(\/v1\/(lanes|jobs|workspaces|agents|credentials))\/[^/]+/, "$1/{id}");
 }
 
 /** Sends a request and checks the answer against what the route says of itself. */
@@ -34,9 +34,18 @@ describe("routes", () => {
   const command = { kind: "command", argv: ["make", "test"] };
   const spec = { work: command, key: null, deadlineMs: null, priority: 0, retry: "never" };
   const wait = { waitMs: 120_000 };
+  const pinned = { agent: "claude", version: "2.0.0" };
+  const known = { agent: "claude", version: "1.0.0" };
   const cases: readonly (readonly [method: string, path: string, body: unknown, status: number, calls: unknown])[] = [
     ["GET", "/v1/workspaces", undefined, 200, []],
     ["POST", "/v1/workspaces", { path: "/src/x" }, 201, [["workspaces.add", { path: "/src/x" }, {}]]],
+    ["GET", "/v1/agents", undefined, 200, [["agents.list"]]],
+    ["POST", "/v1/agents", pinned, 201, [["agents.install", pinned, {}]]],
+    ["POST", "/v1/agents", known, 200, [["agents.install", known, {}]]],
+    ["PATCH", "/v1/agents/claude", { version: null }, 200, [["agents.use", "claude", null]]],
+    ["GET", "/v1/credentials", undefined, 200, [["credentials.list"]]],
+    ["POST", "/v1/credentials/claude/refresh", undefined, 200, [["credentials.refresh", "claude", {}]]],
+    ["DELETE", "/v1/agents/claude?version=1.0.0", undefined, 204, [["agents.remove", "claude", "1.0.0"]]],
     ["DELETE", "/v1/workspaces/shop", undefined, 204, [["workspaces.remove", "ws1", {}]]],
     ["GET", "/v1/lanes", undefined, 200, [["lanes.list", {}]]],
     [
@@ -233,6 +242,17 @@ describe("jobs", () => {
     bench.jobs.push(makeJob({}, { phase: "lost", attempt: 2, error: { code: "spool_lost", message: "gone" } }));
     const { json } = await call(bench, "GET", `/v1/jobs/${JOB}`);
     expect(json).toMatchObject({ files: { stream: `/state/jobs/${JOB}/2.ndjson`, failure: null } });
+  });
+
+  it("shows when a running job last got on, and that it does not any more", async () => {
+    const bench = makeBench();
+    bench.jobs.push(makeJob({}, { phase: "running", attempt: 1, generation: 1, reachable: true, cancelling: false }));
+    const show = async () => (await call(bench, "GET", `/v1/jobs/${JOB}`)).json;
+    expect(await show()).toMatchObject({ detail: null, lastProgressAt: null, stuck: false });
+    bench.progress.set(JOB, { lastAtMs: AT_MS, stuckForMs: null });
+    expect(await show()).toMatchObject({ detail: null, lastProgressAt: iso, stuck: false });
+    bench.progress.set(JOB, { lastAtMs: AT_MS, stuckForMs: 720_000 });
+    expect(await show()).toMatchObject({ detail: "no progress for 12m", lastProgressAt: iso, stuck: true });
   });
 
   it("shows what a queued job waits for", async () => {

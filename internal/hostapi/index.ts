@@ -3,9 +3,11 @@ export { createLaneApi, type LaneApi, type LaneApiAnswer, type LaneApiCall } fro
 export { type Listener, listenTcp, listenUnix } from "./listen.ts";
 export { buildOpenApi, type OpenApiDocument } from "./openapi.ts";
 export type {
+  AgentService,
   ApiLog,
   Awaitable,
   CallOptions,
+  CredentialService,
   FeedEntry,
   FeedService,
   HostApiPorts,

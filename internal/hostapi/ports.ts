@@ -9,14 +9,19 @@ import type {
   Workspace,
 } from "../lane/index.ts";
 import type {
+  ApiAgent,
+  ApiAgentVersion,
+  ApiCredential,
   ApiDrift,
   ApiExecPlan,
   ApiJob,
   ApiLane,
   ApiPlan,
   ApiReadiness,
+  ApiRefreshedCredential,
   ApiStatus,
   ExecRequest,
+  InstallAgent,
   PlanIntent,
 } from "../protocol/index.ts";
 
@@ -128,6 +133,8 @@ export interface JobService {
   cancel(id: string): Awaitable<Job>;
   /** What keeps a queued job that its lane could begin now; null for every other job. From memory. */
   waitingOf(job: Job): ApiJob["waiting"];
+  /** How far a running job is known to have come; null for every other job. From memory. */
+  progressOf(job: Job): { readonly lastAtMs: number | null; readonly stuckForMs: number | null } | null;
   /** Files of the job's latest attempt, where they are there. */
   filesOf(job: Job): ApiJob["files"];
   retry(id: string): Awaitable<Job>;
@@ -158,6 +165,32 @@ export interface FeedService {
   subscribe(fn: () => void): () => void;
 }
 
+/** Installed agents. Names are checked; every method may throw agent.not_found. */
+export interface AgentService {
+  list(): readonly ApiAgent[];
+  /** Can take minutes; what is under way ends with the signal, and leaves nothing. @throws agent.install_failed */
+  install(
+    wanted: InstallAgent,
+    opts: CallOptions,
+  ): Promise<{
+    readonly version: ApiAgentVersion;
+    /** False: it was installed already. */
+    readonly isNew: boolean;
+  }>;
+  /** Lanes that have another version drift. */
+  use(agent: string, version: string | null): Promise<ApiAgent>;
+  /** @throws agent.in_use */
+  remove(agent: string, version: string): Promise<void>;
+}
+
+/** Logins of agents on this host. */
+export interface CredentialService {
+  /** Of every agent that needs one. */
+  list(): readonly ApiCredential[];
+  /** Runs its sync command, up to a minute, and reads its sources again. @throws agent.not_found, usage.invalid */
+  refresh(agent: string, opts: CallOptions): Promise<ApiRefreshedCredential>;
+}
+
 /** The daemon itself. */
 export interface StatusService {
   status(opts: CallOptions): Awaitable<ApiStatus>;
@@ -171,6 +204,8 @@ export interface HostApiPorts {
   readonly workspaces: WorkspaceService;
   readonly lanes: LaneService;
   readonly jobs: JobService;
+  readonly agents: AgentService;
+  readonly credentials: CredentialService;
   readonly feed: FeedService;
   readonly status: StatusService;
 }

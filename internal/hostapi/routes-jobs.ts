@@ -146,7 +146,8 @@ function named(ports: HostApiPorts, job: Job) {
 }
 
 function shown({ jobs }: HostApiPorts, job: Job, laneName: string) {
-  return toApiJob(job, laneName, { waiting: jobs.waitingOf(job), files: jobs.filesOf(job) });
+  const progress = jobs.progressOf(job);
+  return toApiJob(job, laneName, { waiting: jobs.waitingOf(job), files: jobs.filesOf(job), progress });
 }
 
 function toJobSpec(body: SubmitJob, header: string | null): JobSpec {

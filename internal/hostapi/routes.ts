@@ -1,4 +1,6 @@
 import type { Route } from "./route.ts";
+import { AGENT_ROUTES } from "./routes-agents.ts";
+import { CREDENTIAL_ROUTES } from "./routes-credentials.ts";
 import { JOB_ROUTES } from "./routes-jobs.ts";
 import { LANE_VIEW_ROUTES } from "./routes-lane-views.ts";
 import { LANE_ROUTES } from "./routes-lanes.ts";
@@ -11,5 +13,7 @@ export const ROUTES: readonly Route[] = [
   ...LANE_ROUTES,
   ...LANE_VIEW_ROUTES,
   ...JOB_ROUTES,
+  ...AGENT_ROUTES,
+  ...CREDENTIAL_ROUTES,
   ...SYSTEM_ROUTES,
 ];

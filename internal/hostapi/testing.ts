@@ -2,8 +2,9 @@ import { connect } from "node:net";
 import { AppError, systemClock } from "../base/index.ts";
 import type { Job, JobLogEvent, JobState } from "../job/index.ts";
 import { DEFAULT_SETTINGS, type Lane, type LaneState, type Workspace } from "../lane/index.ts";
+import type { ApiAgent, ApiAgentVersion, ApiCredential } from "../protocol/index.ts";
 import { createHostApi, type HostApi } from "./host-api.ts";
-import type { FeedEntry, HostApiPorts, LaneView } from "./ports.ts";
+import type { FeedEntry, HostApiPorts, JobService, LaneView } from "./ports.ts";
 
 /** In-memory ports and raw sockets, for tests of the host API only. */
 
@@ -75,6 +76,38 @@ export function makeJob(change: Partial<Job> = {}, state?: JobState): Job {
   };
 }
 
+export const AGENT_VERSION: ApiAgentVersion = {
+  agent: "claude",
+  version: "1.0.0",
+  platform: "linux-x64-glibc",
+  inUse: true,
+  lanes: ["demo"],
+  sha256: "a".repeat(64),
+  bytes: 1000,
+  installedAt: new Date(AT_MS).toISOString(),
+};
+
+export const AGENT: ApiAgent = {
+  agent: "claude",
+  title: "Claude Code",
+  package: "@vendor/claude",
+  inUse: "1.0.0",
+  versions: [AGENT_VERSION],
+  login: { state: "unknown", source: null },
+};
+
+export const CREDENTIAL: ApiCredential = {
+  agent: "claude",
+  title: "Claude Code",
+  state: "usable",
+  source: "/home/me/.claude/.credentials.json",
+  expiresAt: new Date(AT_MS).toISOString(),
+  account: "a1b2c3d4e5f6",
+  reason: null,
+  warning: null,
+  lanes: ["demo"],
+};
+
 /** Every call a port got: name and arguments, without the signal. */
 export type Calls = (readonly [name: string, ...args: readonly unknown[]])[];
 
@@ -87,6 +120,8 @@ export interface Bench {
   readonly jobEvents: JobLogEvent[];
   /** What jobs wait for, by id. */
   readonly waiting: Map<string, "memory" | "count">;
+  /** How far running jobs are, by id. */
+  readonly progress: Map<string, NonNullable<ReturnType<JobService["progressOf"]>>>;
   readonly feed: TestFeed;
   readonly logged: { readonly level: string; readonly fields: Record<string, unknown>; readonly message: string }[];
   readonly stop: AbortController;
@@ -116,6 +151,7 @@ export function makeBench(): Bench {
   const jobs: Job[] = [];
   const jobEvents: JobLogEvent[] = [];
   const waiting = new Map<string, "memory" | "count">();
+  const progress: Bench["progress"] = new Map();
   const logged: { level: string; fields: Record<string, unknown>; message: string }[] = [];
   const stop = new AbortController();
   const { feed, port } = makeFeed();
@@ -199,6 +235,7 @@ export function makeBench(): Bench {
       findJob: (id) => note("jobs.findJob", [id], () => jobOf(id)),
       listJobs: (opts) => note("jobs.listJobs", [opts], () => jobs),
       waitingOf: (job) => waiting.get(job.id) ?? null,
+      progressOf: (job) => progress.get(job.id) ?? null,
       filesOf: (job) => {
         const stream = job.state.attempt === 0 ? null : `/state/jobs/${job.id}/${job.state.attempt}.ndjson`;
         return { stream, failure: null };
@@ -214,6 +251,18 @@ export function makeBench(): Bench {
           if (event.seq > after) yield event;
         }
       },
+    },
+    agents: {
+      list: () => note("agents.list", [], () => [AGENT]),
+      install: (wanted, opts) =>
+        later("agents.install", [wanted, opts], () => ({ version: AGENT_VERSION, isNew: wanted.version !== "1.0.0" })),
+      use: (agent, version) => later("agents.use", [agent, version], () => ({ ...AGENT, inUse: version })),
+      remove: (agent, version) => later("agents.remove", [agent, version], () => undefined),
+    },
+    credentials: {
+      list: () => note("credentials.list", [], () => [CREDENTIAL]),
+      refresh: (agent, opts) =>
+        later("credentials.refresh", [agent, opts], () => ({ ...CREDENTIAL, agent, changed: true })),
     },
     feed: port,
     status: {
@@ -255,6 +304,7 @@ export function makeBench(): Bench {
     jobs,
     jobEvents,
     waiting,
+    progress,
     feed,
     logged,
     stop,

@@ -1,3 +1,4 @@
+import { renderDuration } from "../base/index.ts";
 import { isTerminal, type Job, type JobLogEvent, type JobState } from "../job/index.ts";
 import { containerOf, type LaneHistoryEntry, type LaneState, type Workspace } from "../lane/index.ts";
 import type {
@@ -10,7 +11,7 @@ import type {
   ApiWorkspace,
 } from "../protocol/index.ts";
 import { isDestructive, type Plan, renderStep } from "../reconcile/index.ts";
-import type { FeedEntry, LaneView } from "./ports.ts";
+import type { FeedEntry, JobService, LaneView } from "./ports.ts";
 
 /** Domain values as they cross the wire: times become ISO 8601, tagged unions become flat fields. */
 
@@ -77,9 +78,14 @@ export function toApiPlan(laneId: string, plan: Plan): ApiPlan {
 }
 
 /** A job. `laneName` is the lane's id where the lane is gone; `beside` is what is not on record, see `JobService`. */
-export function toApiJob(job: Job, laneName: string, beside: Pick<ApiJob, "waiting" | "files">): ApiJob {
+export function toApiJob(
+  job: Job,
+  laneName: string,
+  beside: Pick<ApiJob, "waiting" | "files"> & { readonly progress: ReturnType<JobService["progressOf"]> },
+): ApiJob {
   const { state, spec } = job;
   const { work } = spec;
+  const stuckForMs = beside.progress?.stuckForMs ?? null;
   const result = "result" in state ? state.result : null;
   return {
     id: job.id,
@@ -90,8 +96,10 @@ export function toApiJob(job: Job, laneName: string, beside: Pick<ApiJob, "waiti
     prompt: work.kind === "prompt" ? work.prompt : null,
     agent: work.kind === "prompt" ? work.agent : null,
     state: state.phase,
-    detail: detailOf(state),
+    detail: detailOf(state) ?? (stuckForMs === null ? null : `no progress for ${renderDuration(stuckForMs)}`),
     waiting: beside.waiting,
+    lastProgressAt: isoOrNull(beside.progress?.lastAtMs ?? null),
+    stuck: stuckForMs !== null,
     attempt: state.attempt,
     key: spec.key,
     priority: spec.priority,

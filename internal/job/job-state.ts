@@ -75,7 +75,10 @@ export interface JobResult {
 
 /** Why a job failed or is lost. */
 export interface JobError {
-  /** Stable word: `exit`, `signal`, `deadline`, `interrupted`, `start_failed`, `refused`, `container_gone`, `spool_lost`. */
+  /**
+   * Stable word: `exit`, `signal`, `deadline`, `interrupted`, `start_failed`, `refused`, `container_gone`, `spool_lost`,
+   * `spool_failed`, `spool_corrupt`.
+   */
   readonly code: string;
   readonly message: string;
 }

@@ -111,6 +111,10 @@ export interface AgentSpec {
   readonly version: string;
   readonly hostPath: string;
   readonly target: string;
+  /** The program, as the lane sees it. */
+  readonly program: string;
+  /** Digest of all files that are mounted, hex. */
+  readonly sha256: string;
 }
 
 /** The parts of a fingerprint, in the order they are reported. */

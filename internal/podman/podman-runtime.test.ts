@@ -70,6 +70,7 @@ describe("a create that fails with 500", () => {
     ...testSpec(),
     worker: { ...testSpec().worker, binaries: [] },
     mounts: [],
+    agents: [],
     security: { ...testSpec().security, runtime: null },
   };
   const create = (change: Partial<LaneSpec> = {}) =>

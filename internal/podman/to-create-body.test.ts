@@ -17,6 +17,8 @@ const NOT_CREATED = new Set([
   "worker.binaries[2].sha256",
   "agents[0].agent",
   "agents[0].version",
+  "agents[0].program",
+  "agents[0].sha256",
   // Whom the worker runs agents as: it is told in its bootstrap folder.
   "security.agentUid",
   "security.agentGid",
@@ -55,10 +57,7 @@ function other(leaf: unknown): unknown {
   }
 }
 
-const full: LaneSpec = {
-  ...testSpec(),
-  agents: [{ agent: "claude", version: "1", hostPath: "/agents/claude", target: "/opt/agents/claude" }],
-};
+const full: LaneSpec = testSpec();
 
 describe("the create body", () => {
   it.each(mutations(full))("depends on $path", ({ path, value }) => {

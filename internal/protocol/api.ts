@@ -62,7 +62,13 @@ export const laneSchema = z.object({
   ),
   credentials: z.record(
     z.string(),
-    z.object({ state: z.string(), source: nullable(z.string()), expiresAt: nullable(iso) }),
+    z.object({
+      state: z.string(),
+      source: nullable(z.string()),
+      expiresAt: nullable(iso),
+      /** Why it cannot be used, or what to do to have one. */
+      reason: z.string().optional(),
+    }),
   ),
   createdAt: iso,
 });
@@ -104,10 +110,14 @@ export const jobSchema = z.object({
   prompt: nullable(z.string()),
   agent: nullable(z.string()),
   state: z.string(),
-  /** Why a queued job waits, or that the worker is out of reach. */
+  /** Why a queued job waits, that the worker is out of reach, or for how long a running job has made no progress. */
   detail: nullable(z.string()),
   /** Why a queued job is not begun although its lane could: the host is short of memory, or enough jobs run already. */
   waiting: nullable(z.enum(["memory", "count"])),
+  /** When a running job was last seen to do something: output, CPU time, other processes. Null where that is not known. */
+  lastProgressAt: nullable(iso).optional(),
+  /** It runs, and its processes have done nothing for longer than `jobs.stuckAfter`. */
+  stuck: z.boolean().optional(),
   attempt: z.number().int(),
   key: nullable(z.string()),
   priority: z.number().int(),
@@ -137,7 +147,7 @@ export const jobEventSchema = z.looseObject({ ...eventHead, type: z.string() });
 export const feedEntrySchema = z.object({
   seq: z.number().int(),
   at: iso,
-  /** `lane.<event>`, `job.<phase>`, `workspace.<act>`. */
+  /** `lane.<event>`, `job.<phase>`, `job.stuck`, `job.moving`, `workspace.<act>`. */
   type: z.string(),
   lane: nullable(z.string()),
   job: nullable(z.string()),
@@ -163,6 +173,61 @@ export const statusSchema = z.object({
   image: nullable(z.object({ reference: z.string(), id: nullable(z.string()) })),
   lanes: z.record(z.string(), z.number().int()),
   jobs: z.record(z.string(), z.number().int()),
+  /** How many of the running jobs are stuck. */
+  stuckJobs: z.number().int().optional(),
+});
+
+/** One installed version of an agent. */
+export const agentVersionSchema = z.object({
+  agent: z.string(),
+  version: z.string(),
+  /** npm's words, as `linux-x64-glibc`. */
+  platform: z.string(),
+  /** Lanes get this one. */
+  inUse: z.boolean(),
+  /** Names of the lanes whose container has it. */
+  lanes: z.array(z.string()),
+  /** Digest of all its files. */
+  sha256: z.string(),
+  bytes: z.number().int(),
+  installedAt: iso,
+});
+
+export const agentSchema = z.object({
+  agent: z.string(),
+  title: z.string(),
+  /** The npm package that is installed; null: there is nothing to install. */
+  package: nullable(z.string()),
+  /** The version that lanes get. */
+  inUse: nullable(z.string()),
+  versions: z.array(agentVersionSchema),
+  /** `unknown`, `not-needed`, or what its credentials are. Never a value of theirs. */
+  login: z.object({ state: z.string(), source: nullable(z.string()) }),
+});
+
+/** An agent's login on this host. Never a value of it. */
+export const credentialSchema = z.object({
+  agent: z.string(),
+  title: z.string(),
+  /** `refused`: lanes keep the last good one, if there was one. */
+  state: z.enum(["usable", "missing", "refused"]),
+  /** A variable's name or a file's path. */
+  source: nullable(z.string()),
+  /** When its present token ends; a login that can be renewed lives on. */
+  expiresAt: nullable(iso),
+  /** The beginning of a salted digest: the same for the same login. */
+  account: nullable(z.string()),
+  /** Why it cannot be used, and what to do. */
+  reason: nullable(z.object({ message: z.string(), hint: z.string().optional() })),
+  warning: nullable(z.string()),
+  /** Names of the lanes that hold its file; a variable goes to the agent's processes only. */
+  lanes: z.array(z.string()),
+});
+
+/** A login after its sources were read again. */
+export const refreshedCredentialSchema = credentialSchema.extend({
+  /** It is another login than before. */
+  changed: z.boolean(),
 });
 
 /** The last lines of a container's own output. */
@@ -210,6 +275,12 @@ export const addLaneSchema = z.strictObject({
   /** Print what would happen, change nothing. */
   dryRun: z.boolean().optional(),
 });
+
+/** `latest` is resolved once, and the version it stands for is what gets installed. */
+export const installAgentSchema = z.strictObject({ agent: z.string().min(1), version: z.string().min(1) });
+
+/** The installed version that lanes get from now on; null for none. */
+export const useAgentSchema = z.strictObject({ version: nullable(z.string().min(1)) });
 
 export const patchLaneSchema = z.strictObject({ settings: laneSettingsSchema });
 
@@ -275,6 +346,10 @@ export type ApiHistoryEntry = z.infer<typeof historyEntrySchema>;
 export type ApiJob = z.infer<typeof jobSchema>;
 export type ApiJobEvent = z.infer<typeof jobEventSchema>;
 export type ApiFeedEntry = z.infer<typeof feedEntrySchema>;
+export type ApiAgent = z.infer<typeof agentSchema>;
+export type ApiCredential = z.infer<typeof credentialSchema>;
+export type ApiRefreshedCredential = z.infer<typeof refreshedCredentialSchema>;
+export type ApiAgentVersion = z.infer<typeof agentVersionSchema>;
 export type ApiStatus = z.infer<typeof statusSchema>;
 export type ApiProblem = z.infer<typeof problemSchema>;
 export type ApiExecPlan = z.infer<typeof execPlanSchema>;
@@ -284,6 +359,8 @@ export type ApiReadiness = z.infer<typeof readinessSchema>;
 export type ApiShutdown = z.infer<typeof shutdownSchema>;
 export type ApiFeedGap = z.infer<typeof feedGapSchema>;
 export type ApiLaneContext = z.infer<typeof laneContextSchema>;
+export type InstallAgent = z.infer<typeof installAgentSchema>;
+export type UseAgent = z.infer<typeof useAgentSchema>;
 export type AddWorkspace = z.infer<typeof addWorkspaceSchema>;
 export type AddLane = z.infer<typeof addLaneSchema>;
 export type PatchLane = z.infer<typeof patchLaneSchema>;

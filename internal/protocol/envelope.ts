@@ -75,9 +75,13 @@ const OUTCOMES: Readonly<Record<ErrorCode, Outcome>> = {
   "worker.refused": { status: 502, exit: EXIT.failed },
   "credentials.refused": { status: 422, exit: EXIT.usage },
   "credentials.failed": { status: 502, exit: EXIT.failed },
+  "agent.not_found": { status: 404, exit: EXIT.notFound },
+  "agent.in_use": { status: 409, exit: EXIT.conflict },
+  "agent.install_failed": { status: 502, exit: EXIT.failed },
   "git.failed": { status: 500, exit: EXIT.failed },
   "git.missing": { status: 500, exit: EXIT.failed },
   "git.conflict": { status: 409, exit: EXIT.conflict },
+  // What a lane offered is not fit to be taken over.
   "store.corrupt": { status: 500, exit: EXIT.failed },
   "store.newer_schema": { status: 500, exit: EXIT.failed },
   "store.full": { status: 507, exit: EXIT.failed },

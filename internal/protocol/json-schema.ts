@@ -27,6 +27,9 @@ export const API_COMPONENTS = {
   JobEvent: api.jobEventSchema,
   FeedEntry: api.feedEntrySchema,
   FeedGap: api.feedGapSchema,
+  Agent: api.agentSchema,
+  AgentVersion: api.agentVersionSchema,
+  Credential: api.credentialSchema,
   Status: api.statusSchema,
   Health: api.healthSchema,
   Readiness: api.readinessSchema,
@@ -35,6 +38,8 @@ export const API_COMPONENTS = {
   AddWorkspace: api.addWorkspaceSchema,
   AddLane: api.addLaneSchema,
   PatchLane: api.patchLaneSchema,
+  InstallAgent: api.installAgentSchema,
+  UseAgent: api.useAgentSchema,
   SubmitJob: api.submitJobSchema,
 } as const;
 

@@ -40,6 +40,7 @@ export const feedQuerySchema = z.strictObject({
   /** `follow=0` answers one page of what is stored instead of a stream. */
   follow: flag.optional(),
 });
+export const removeAgentQuerySchema = z.strictObject({ version: z.string().min(1) });
 export const emptyQuerySchema = z.strictObject({});
 
 export type PlanIntent = z.infer<typeof planIntentSchema>;

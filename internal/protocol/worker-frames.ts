@@ -49,6 +49,14 @@ export const credentialProofSchema = z.strictObject({
   uid: count,
 });
 
+/** What a heartbeat says of one attempt. */
+const heartbeatSchema = z.object({
+  job: id,
+  attempt: z.number().int().positive(),
+  /** What its processes have used so far; left out by workers that do not measure it. */
+  usage: z.object({ processes: count, cpuTicks: count }).optional(),
+});
+
 /** Frames from the worker. */
 export const workerFrameSchema = z.discriminatedUnion("t", [
   z.strictObject({
@@ -88,9 +96,13 @@ export const workerFrameSchema = z.discriminatedUnion("t", [
       z.strictObject({ kind: z.literal("refused"), error: jobError }),
     ]),
   }),
-  z.strictObject({
+  /**
+   * Sent while attempts run. Not strict, unlike the others: a lane's worker may be older or newer than its host while
+   * its job goes on, and a measure that one of them does not know must not cost the link.
+   */
+  z.object({
     t: z.literal("heartbeat"),
-    running: z.array(z.strictObject({ job: id, attempt: z.number().int().positive() })).max(64),
+    running: z.array(heartbeatSchema).max(64),
   }),
   /** A call of the lane to the host API, through the relay. */
   z.strictObject({
@@ -108,4 +120,6 @@ export const workerFrameSchema = z.discriminatedUnion("t", [
 
 export type WorkerFrame = z.infer<typeof workerFrameSchema>;
 export type AttemptReport = z.infer<typeof attemptReportSchema>;
+/** What a heartbeat says of one attempt. */
+export type HeartbeatReport = z.infer<typeof heartbeatSchema>;
 export type CredentialProof = z.infer<typeof credentialProofSchema>;

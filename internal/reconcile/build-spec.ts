@@ -1,5 +1,6 @@
 import { normaliseSpec } from "../fingerprint/index.ts";
 import {
+  type AgentSpec,
   IN_LANE,
   LANE_SPEC_SCHEMA,
   type Lane,
@@ -48,6 +49,8 @@ export interface LaneFacts {
   readonly imageId: string;
   /** Owner of the worktree as seen in the container. */
   readonly owner: { readonly uid: number; readonly gid: number };
+  /** The agents in use. */
+  readonly agents: readonly AgentSpec[];
 }
 
 /** Size of the container's own log file. The worker writes little; this bounds one that does not. */
@@ -116,7 +119,7 @@ export function buildSpec(lane: Lane, install: InstallFacts, engine: EngineProfi
       userns: engine.rootless ? "keep-id" : "host",
       runtime: engine.runtime,
     },
-    agents: [],
+    agents: facts.agents,
   });
 }
 

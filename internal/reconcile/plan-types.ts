@@ -10,15 +10,16 @@ export interface Wanted {
     | { readonly kind: "ok"; readonly spec: LaneSpec; readonly fingerprint: Fingerprint }
     | { readonly kind: "error"; readonly cause: LaneCause };
   readonly driftPolicy: DriftPolicy;
-  /** A person's standing request, done away with once carried out. */
+  /** A standing request, done away with once carried out. */
   readonly request: LaneRequest | null;
   /** The last generation given out. */
   readonly generation: number;
 }
 
-/** What a person asked for beyond "up" or "stopped". */
+/** What a person, or a cancel that nobody answers, asks for beyond "up" or "stopped". */
 export interface LaneRequest {
-  readonly kind: "restart" | "recreate";
+  /** `end`: whatever it does, and whether or not another one can be made. */
+  readonly kind: "restart" | "recreate" | "end";
   /** Do not wait for the running job. */
   readonly now: boolean;
   readonly cause: LaneCause;

@@ -66,6 +66,13 @@ describe("plan", () => {
       "remove",
     ],
     [
+      "ends a lane at work by force, also where no other can be made",
+      wanted({ request: { kind: "end", now: true, cause }, spec: { kind: "error", cause } }),
+      seen({ busy: true }),
+      READY,
+      "remove",
+    ],
+    [
       "replaces after a death, never a bare start",
       wanted(),
       seen({ container: container({ liveness: died }), linked: false }),

@@ -99,6 +99,9 @@ function planUp(wanted: Wanted, seen: Observed, state: LaneState, nowMs: number,
     const { cause } = state;
     return { steps: [{ op: "remove", cause, containerId, failure: isFailure(cause) }], requeueMs: 0 };
   }
+  if (wanted.request?.kind === "end" && container.liveness.kind !== "dead") {
+    return { steps: [{ op: "remove", cause: wanted.request.cause, containerId, failure: true }], requeueMs: 0 };
+  }
   switch (container.liveness.kind) {
     case "dead":
       return planDead(wanted, container, container.liveness, state);

@@ -1,5 +1,5 @@
 import { fingerprintOf } from "../fingerprint/index.ts";
-import { DEFAULT_SETTINGS, type Lane, type LaneSpec, type ObservedContainer } from "../lane/index.ts";
+import { type AgentSpec, DEFAULT_SETTINGS, type Lane, type LaneSpec, type ObservedContainer } from "../lane/index.ts";
 import { buildSpec, type EngineProfile, type InstallFacts } from "./build-spec.ts";
 
 /** Facts of an installation, for tests. */
@@ -39,9 +39,20 @@ export const TEST_LANE: Lane = {
   createdAtMs: 0,
 };
 
+/** An installed agent, for tests. */
+export const TEST_AGENT: AgentSpec = {
+  agent: "claude",
+  version: "1.0.0",
+  hostPath: "/data/agents/claude/1.0.0/tree",
+  target: "/opt/agents/claude",
+  program: "/opt/agents/claude/bin/claude",
+  sha256: "4".repeat(64),
+};
+
 /** The spec of {@link TEST_LANE}. */
 export function testSpec(): LaneSpec {
-  return buildSpec(TEST_LANE, TEST_INSTALL, TEST_ENGINE, { imageId: "a".repeat(64), owner: { uid: 1000, gid: 1000 } });
+  const facts = { imageId: "a".repeat(64), owner: { uid: 1000, gid: 1000 }, agents: [TEST_AGENT] };
+  return buildSpec(TEST_LANE, TEST_INSTALL, TEST_ENGINE, facts);
 }
 
 /** A running container made from `spec`, as inspect would show it. */
@@ -60,10 +71,10 @@ export function testContainer(spec: LaneSpec, change: Partial<ObservedContainer>
     env: { ...spec.env, PATH: "/usr/bin", container: "podman" },
     mounts: [
       ...spec.mounts.map(({ kind, source, target, readOnly }) => ({ kind, source, target, readOnly })),
-      ...spec.worker.binaries.map((b) => ({
+      ...[...spec.worker.binaries, ...spec.agents].map(({ hostPath, target }) => ({
         kind: "bind" as const,
-        source: b.hostPath,
-        target: b.target,
+        source: hostPath,
+        target,
         readOnly: true,
       })),
     ],

@@ -1,5 +1,6 @@
 import { AppError } from "../base/index.ts";
 import type { TerminalState } from "../job/index.ts";
+import { parseJson } from "./parse-stored.ts";
 import type { Tx } from "./tx.ts";
 
 /** One try at a job, as it is on record. */
@@ -49,7 +50,7 @@ const N = "(SELECT n FROM jobs WHERE id = ?)";
 
 /** The attempts in `tx`. */
 export function createAttempts(tx: Tx): Attempts {
-  const { db } = tx;
+  const { db, path } = tx;
   const put = db.prepare(
     `INSERT INTO attempts (job, attempt, generation, dispatched_at) VALUES (${N}, ?, ?, ?)
      ON CONFLICT (job, attempt) DO UPDATE SET generation = excluded.generation`,
@@ -79,9 +80,9 @@ export function createAttempts(tx: Tx): Attempts {
     findAttempt: (job, attempt) =>
       tx.read(() => {
         const row = one.get(job, attempt);
-        return row ? toAttempt(row) : null;
+        return row ? toAttempt(row, { path, job }) : null;
       }),
-    listAttempts: (job) => tx.read(() => all.all(job).map(toAttempt)),
+    listAttempts: (job) => tx.read(() => all.all(job).map((row) => toAttempt(row, { path, job }))),
     listAcked: (lane, limit) => tx.read(() => acked.all(lane, limit)),
     findSpool: (lane) => tx.read(() => spool.get(lane)?.spool ?? null),
     saveSpool: (lane, id, atMs) =>
@@ -91,7 +92,8 @@ export function createAttempts(tx: Tx): Attempts {
   };
 }
 
-function toAttempt(row: AttemptRow): StoredAttempt {
+function toAttempt(row: AttemptRow, at: { readonly path: string; readonly job: string }): StoredAttempt {
+  const what = `job ${at.job}, attempt ${row.attempt}, outcome`;
   return {
     attempt: row.attempt,
     generation: row.generation,
@@ -100,6 +102,6 @@ function toAttempt(row: AttemptRow): StoredAttempt {
     finished: row.finished === 1,
     endedAtMs: row.ended_at,
     // Written by endAttempt only.
-    outcome: row.outcome === null ? null : (JSON.parse(row.outcome) as TerminalState),
+    outcome: row.outcome === null ? null : (parseJson(row.outcome, { path: at.path, what }) as TerminalState),
   };
 }

@@ -1,3 +1,4 @@
+import { parseJson } from "./parse-stored.ts";
 import type { Tx } from "./tx.ts";
 
 /** Entries kept; older ones are dropped. A reader that comes back later than that has to re-read what it shows. */
@@ -43,7 +44,8 @@ interface FeedRow {
 
 /** The feed in `tx`. `onError` hears of subscribers that threw. */
 export function createFeed(tx: Tx, onError: (error: unknown) => void): Feed {
-  const { db } = tx;
+  const { db, path } = tx;
+  const toEntry = (row: FeedRow) => parseEntry(row, path);
   const insert = db.prepare("INSERT INTO feed (at, type, lane, job, data) VALUES (?, ?, ?, ?, ?)");
   const prune = db.prepare("DELETE FROM feed WHERE seq <= ?");
   const after = db.prepare<[number, number], FeedRow>("SELECT * FROM feed WHERE seq > ? ORDER BY seq LIMIT ?");
@@ -95,13 +97,13 @@ export function createFeed(tx: Tx, onError: (error: unknown) => void): Feed {
 }
 
 /** Hot path: only our own code writes these rows, so their shape is not checked again. */
-function toEntry(row: FeedRow): FeedEntry {
+function parseEntry(row: FeedRow, path: string): FeedEntry {
   return {
     seq: row.seq,
     atMs: row.at,
     type: row.type,
     lane: row.lane,
     job: row.job,
-    data: JSON.parse(row.data) as Record<string, unknown>,
+    data: parseJson(row.data, { path, what: `feed entry ${row.seq}` }) as Record<string, unknown>,
   };
 }

@@ -5,5 +5,6 @@ export type { Feed, FeedEntry } from "./feed.ts";
 export type { Jobs } from "./jobs.ts";
 export type { Lanes, StoredGeneration } from "./lanes.ts";
 export { openStore, type Store, type StoreOptions } from "./open-store.ts";
+export { dropOldOutput, type KeepLimits } from "./output-retention.ts";
 export type { StoredLaneMemory } from "./parse-memory.ts";
 export type { Workspaces } from "./workspaces.ts";

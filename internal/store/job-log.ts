@@ -12,6 +12,11 @@ export interface JobLog {
   appendWorkerEvents(job: string, attempt: number, events: readonly WorkerEvent[]): void;
   /** Appends an event of the host itself. */
   appendHostEvent(job: string, attempt: number, atMs: number, body: HostEventBody): void;
+  /**
+   * Takes at most `limit` events of output out of a job's log, the oldest first; in place of the first of each attempt
+   * stands a `gap` with the length of all of them. The numbers of the other events stay. Gives how many it found.
+   */
+  dropOutput(job: string, limit: number): number;
   /** A worker's events of one attempt behind its number `after`, at most `limit`, oldest first. */
   readAttemptEvents(
     job: string,
@@ -32,9 +37,18 @@ interface Reserved {
   readonly log_seq: number;
 }
 
+/** An event of output; of its two lengths one is null. */
+interface OutputRow {
+  readonly id: number;
+  readonly attempt: number;
+  readonly text_bytes: number | null;
+  readonly base64_bytes: number | null;
+}
+
 /** The logs in `tx`. */
 export function createJobLog(tx: Tx): JobLog {
-  const { db } = tx;
+  const { db, path } = tx;
+  const toEvent = (row: EventRow) => toLogEvent(row, path);
   const reserve = db.prepare<[number, string], Reserved>(
     "UPDATE jobs SET log_seq = log_seq + ? WHERE id = ? RETURNING n, lane_n, log_seq",
   );
@@ -45,6 +59,13 @@ export function createJobLog(tx: Tx): JobLog {
     `UPDATE attempts SET last_seq = ?, finished = max(finished, ?)
      WHERE job = ? AND attempt = ? AND last_seq = ? AND finished = 0`,
   );
+  const oldestOutput = db.prepare<[string, number], OutputRow>(
+    `SELECT id, attempt, length(CAST(json_extract(body, '$.text') AS BLOB)) AS text_bytes,
+       length(json_extract(body, '$.base64')) * 3 / 4 AS base64_bytes
+     FROM job_events WHERE job = (SELECT n FROM jobs WHERE id = ?) AND type = 'output' ORDER BY seq LIMIT ?`,
+  );
+  const toGap = db.prepare("UPDATE job_events SET type = 'gap', body = ? WHERE id = ?");
+  const remove = db.prepare("DELETE FROM job_events WHERE id = ?");
   const columns = "j.id AS job, e.seq, e.attempt, e.at, e.type, e.body";
   const after = db.prepare<[string, number, number], EventRow>(
     `SELECT ${columns} FROM jobs j JOIN job_events e ON e.job = j.n WHERE j.id = ? AND e.seq > ? ORDER BY e.seq LIMIT ?`,
@@ -89,11 +110,28 @@ export function createJobLog(tx: Tx): JobLog {
         const { n, lane_n, log_seq } = reserved(job, 1);
         insert.run(n, log_seq, attempt, null, lane_n, atMs, type, JSON.stringify(body));
       }),
+    dropOutput: (job, limit) =>
+      tx.write(() => {
+        const rows = oldestOutput.all(job, limit);
+        const gaps = new Map<number, { readonly id: number; bytes: number }>();
+        for (const { id, attempt, text_bytes, base64_bytes } of rows) {
+          const gap = gaps.get(attempt);
+          const bytes = text_bytes ?? base64_bytes ?? 0;
+          if (gap) {
+            gap.bytes += bytes;
+            remove.run(id);
+          } else gaps.set(attempt, { id, bytes });
+        }
+        for (const { id, bytes } of gaps.values()) toGap.run(JSON.stringify({ bytes }), id);
+        return rows.length;
+      }),
     readAttemptEvents: (job, attempt, opts) =>
-      tx.read(() => ofAttempt.all(job, attempt, opts.after, opts.limit).map(toWorkerEvent)),
-    readEvents: (job, opts) => tx.read(() => after.all(job, opts.after, opts.limit).map(toLogEvent)),
-    lastEvents: (job, { limit }) => tx.read(() => last.all(job, limit).reverse().map(toLogEvent)),
-    lastLaneEvents: (lane, { limit }) => tx.read(() => lastOfLane.all(lane, limit).reverse().map(toLogEvent)),
+      tx.read(() =>
+        ofAttempt.all(job, attempt, opts.after, opts.limit).map((row) => toWorkerEvent(row, { path, job })),
+      ),
+    readEvents: (job, opts) => tx.read(() => after.all(job, opts.after, opts.limit).map(toEvent)),
+    lastEvents: (job, { limit }) => tx.read(() => last.all(job, limit).reverse().map(toEvent)),
+    lastLaneEvents: (lane, { limit }) => tx.read(() => lastOfLane.all(lane, limit).reverse().map(toEvent)),
   };
 }
 

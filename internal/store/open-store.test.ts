@@ -167,6 +167,31 @@ describe("a damaged store", () => {
     expect([error.code, error.message.includes("job j1, state")]).toEqual(["store.corrupt", true]);
   });
 
+  it("says which event cannot be read", () => {
+    using store = filledStore(folder.path);
+    store.jobs.insert(job("j1"));
+    store.jobs.putAttempt("j1", 1, 1, 5);
+    store.jobs.appendWorkerEvents("j1", 1, [{ seq: 1, atMs: 1, type: "started", pid: 7 }]);
+    store.feed.append({ atMs: 1, type: "job.queued", lane: null, job: "j1", data: {} });
+    store.close();
+    const raw = new Database(store.path);
+    raw.exec(`UPDATE job_events SET body = '{"pid":'; UPDATE feed SET data = '{'; UPDATE attempts SET outcome = '}'`);
+    raw.close();
+    using again = openIn(folder.path);
+    const range = { after: 0, limit: 9 };
+    const errors = [
+      codeOf(() => again.jobs.readEvents("j1", range)),
+      codeOf(() => again.jobs.readAttemptEvents("j1", 1, range)),
+      codeOf(() => again.jobs.findAttempt("j1", 1)),
+      codeOf(() => again.feed.readAfter(0, 9)),
+    ];
+    expect(errors.map(({ code }) => code)).toEqual(Array(4).fill("store.corrupt"));
+    const named = ["job j1, event 1 ", "job j1, worker event 1 ", "job j1, attempt 1, outcome ", "feed entry 1 "];
+    named.forEach((what, i) => {
+      expect(errors[i]?.message).toContain(what);
+    });
+  });
+
   it("loses nothing committed when the log is torn at any byte of its last record", () => {
     using store = filledStore(folder.path);
     store.jobs.insert(job("first"));

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import type { Job, JobLogEvent, JobSpec, JobState, WorkerEvent } from "../job/index.ts";
-import { parseStored } from "./parse-stored.ts";
+import { parseJson, parseStored } from "./parse-stored.ts";
 
 /** A row of `jobs`, with its idempotency key. */
 export interface JobRow {
@@ -75,10 +75,10 @@ export function parseJob(row: JobRow, path: string): Job {
 
 /**
  * A row as a {@link JobLogEvent}. Hot path: the bodies were checked when they came in, and only our own code writes
- * them, so their shape is not checked again.
+ * them, so their shape is not checked again. @throws store.corrupt for what is no JSON
  */
-export function toLogEvent(row: EventRow): JobLogEvent {
-  const body = JSON.parse(row.body) as object;
+export function toLogEvent(row: EventRow, path: string): JobLogEvent {
+  const body = parseJson(row.body, { path, what: `job ${row.job}, event ${row.seq}` }) as object;
   const { seq, job, attempt, at: atMs, type } = row;
   return { seq, job, attempt, atMs, type, ...body } as JobLogEvent;
 }
@@ -92,7 +92,7 @@ export interface WorkerEventRow {
 }
 
 /** A row as a {@link WorkerEvent}. As with {@link toLogEvent}, its shape is not checked again. */
-export function toWorkerEvent(row: WorkerEventRow): WorkerEvent {
-  const body = JSON.parse(row.body) as object;
+export function toWorkerEvent(row: WorkerEventRow, at: { readonly path: string; readonly job: string }): WorkerEvent {
+  const body = parseJson(row.body, { path: at.path, what: `job ${at.job}, worker event ${row.worker_seq}` }) as object;
   return { seq: row.worker_seq, atMs: row.at, type: row.type, ...body } as WorkerEvent;
 }

@@ -85,7 +85,16 @@ const spec = z.looseObject({
     userns: z.enum(["host", "keep-id"]),
     runtime: z.string().nullable(),
   }),
-  agents: z.array(z.looseObject({ agent: z.string(), version: z.string(), hostPath: z.string(), target: z.string() })),
+  agents: z.array(
+    z.looseObject({
+      agent: z.string(),
+      version: z.string(),
+      hostPath: z.string(),
+      target: z.string(),
+      program: z.string(),
+      sha256: z.string(),
+    }),
+  ),
 });
 
 const cause = z.looseObject({ code: z.string(), message: z.string() });

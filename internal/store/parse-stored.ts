@@ -7,13 +7,16 @@ export function parseStored<T>(
   text: string,
   at: { readonly path: string; readonly what: string },
 ): T {
-  let value: unknown;
+  const parsed = schema.safeParse(parseJson(text, at));
+  if (!parsed.success) throw corruptError(at.path, `${at.what} cannot be read`, parsed.error);
+  return parsed.data;
+}
+
+/** Stored JSON whose shape is not looked at. @throws store.corrupt naming `what` */
+export function parseJson(text: string, at: { readonly path: string; readonly what: string }): unknown {
   try {
-    value = JSON.parse(text);
+    return JSON.parse(text);
   } catch (caught) {
     throw corruptError(at.path, `${at.what} is not JSON`, caught);
   }
-  const parsed = schema.safeParse(value);
-  if (!parsed.success) throw corruptError(at.path, `${at.what} cannot be read`, parsed.error);
-  return parsed.data;
 }

@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import type { Clock, Random, Semaphore } from "../base/index.ts";
+import type { AgentSpec } from "../lane/index.ts";
 import type { InstallFacts, PlanLimits, RestartPolicy } from "../reconcile/index.ts";
 import type {
   BootFolders,
@@ -15,6 +16,8 @@ import type {
 /** Everything the supervisor works with. Made once, by the composition root. */
 export interface SupervisorDeps<L extends LaneLink> {
   readonly install: InstallFacts;
+  /** Agents in use, mounted in every lane: the same array until they change. Left out: none. */
+  readonly agents?: (() => readonly AgentSpec[]) | undefined;
   /** Reference of the runtime image for lanes that name none. */
   readonly defaultImage: string;
   readonly engine: EngineFinder;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { DEFAULT_SETTINGS, type DriftPolicy, type LaneSettings } from "../lane/index.ts";
+import { type AgentSpec, DEFAULT_SETTINGS, type DriftPolicy, type LaneSettings } from "../lane/index.ts";
+import { TEST_AGENT } from "../reconcile/testing.ts";
 import { createScene, IMAGE, LANE, leftovers, ONE_LANE_UP, type Scene } from "./testing.ts";
 
 const settings = (drift: DriftPolicy, env: LaneSettings["env"] = {}): LaneSettings => ({
@@ -99,6 +100,25 @@ describe("drift of a lane that is recreated when idle", () => {
     scene.runtime.images.set(IMAGE.reference, moved);
     await scene.clock.until(() => scene.state.phase === "ready" && scene.state.generation === 2, 6000);
     expect(scene.container.imageId).toBe(moved);
+  });
+
+  it("of an agent: the version in use is another one, or none", async () => {
+    let agents: readonly AgentSpec[] = [TEST_AGENT];
+    const scene = createScene({ agents: () => agents });
+    await scene.up();
+    const mounted = () => scene.container.mounts.find(({ target }) => target === TEST_AGENT.target);
+    expect(mounted()).toEqual({ kind: "bind", source: TEST_AGENT.hostPath, target: TEST_AGENT.target, readOnly: true });
+    const drifts: (readonly [agents: readonly AgentSpec[], parts: string])[] = [
+      [[{ ...TEST_AGENT, sha256: "5".repeat(64) }], "agents.[claude].sha256"],
+      [[{ ...TEST_AGENT, version: "1.1.0", hostPath: "/data/agents/claude/1.1.0/tree" }], "agents.[claude].version"],
+      [[], "agents.[claude].agent"],
+    ];
+    for (const [generation, [next, field]] of drifts.entries()) {
+      agents = next;
+      await scene.clock.until(() => scene.state.phase === "ready" && scene.state.generation === generation + 2, 6000);
+      expect(scene.history().findLast((entry) => entry.event === "stop")?.cause?.message).toContain(field);
+      expect(mounted()?.source).toBe(next[0]?.hostPath);
+    }
   });
 
   it("made by hand on the container is mended", async () => {

@@ -1,4 +1,4 @@
-import type { DriftField, Lane, LaneState, ObservedContainer } from "../lane/index.ts";
+import type { AgentSpec, DriftField, Lane, LaneState, ObservedContainer } from "../lane/index.ts";
 import type { EngineProfile, LaneRequest, Wanted } from "../reconcile/index.ts";
 import type { GenerationRecord, LaneLink, LaneMemory } from "./ports.ts";
 
@@ -18,7 +18,7 @@ export interface LaneCell<L extends LaneLink> {
   limboSinceMs: number | null;
   /** Consecutive pings without an answer. */
   missedPings: number;
-  /** A person's standing request. */
+  /** A standing request: a person's, or that of a cancel that nobody answers. */
   request: LaneRequest | null;
   /** Ends a wait for proof when something else is wanted meanwhile; made anew by each run of the loop. */
   interrupt: AbortController;
@@ -50,6 +50,7 @@ export interface BuiltSpec {
   readonly profile: EngineProfile;
   readonly imageId: string;
   readonly owner: { readonly uid: number; readonly gid: number };
+  readonly agents: readonly AgentSpec[];
   readonly spec: Extract<Wanted["spec"], { readonly kind: "ok" }>;
 }
 

@@ -1,6 +1,7 @@
 import { hasCode } from "../base/index.ts";
 import { checkActual, diffSpecs, fingerprintOf } from "../fingerprint/index.ts";
 import {
+  type AgentSpec,
   type DriftField,
   INSTALL_LABEL,
   type ObservedContainer,
@@ -19,6 +20,9 @@ import {
 import type { Workshop } from "./deps.ts";
 import type { BuiltSpec, LaneCell, PidRecord } from "./lane-cell.ts";
 import type { CallOptions, EngineConnection, GenerationRecord, HostView, LaneLink } from "./ports.ts";
+
+/** One array: a spec is built anew when it is another. */
+const NO_AGENTS: readonly AgentSpec[] = [];
 
 /** Looks an image up; many lanes share one look. */
 export type ImageFinder = (reference: string) => Promise<{ readonly id: string } | null>;
@@ -79,10 +83,11 @@ async function observeSpec<L extends LaneLink>(
   }
   try {
     const profile = await engine.profile({ ...opts, imageId: image.id });
-    if (cell.built && isBuiltOf(cell.built, { lane, profile, imageId: image.id, owner })) return cell.built.spec;
-    const built = buildSpec(lane, shop.install, profile, { imageId: image.id, owner });
+    const of = { lane, profile, imageId: image.id, owner, agents: shop.agents?.() ?? NO_AGENTS };
+    if (cell.built && isBuiltOf(cell.built, of)) return cell.built.spec;
+    const built = buildSpec(lane, shop.install, profile, of);
     const spec = { kind: "ok", spec: built, fingerprint: fingerprintOf(built) } as const;
-    cell.built = { lane, profile, imageId: image.id, owner, spec };
+    cell.built = { ...of, spec };
     return spec;
   } catch (error) {
     if (hasCode(error, "engine.refused", "config.invalid")) return { kind: "error", cause: toCause(error) };
@@ -91,9 +96,9 @@ async function observeSpec<L extends LaneLink>(
 }
 
 function isBuiltOf(built: BuiltSpec, of: Omit<BuiltSpec, "spec">): boolean {
-  const { lane, profile, imageId, owner } = built;
+  const { lane, profile, imageId, owner, agents } = built;
   const sameOwner = owner.uid === of.owner.uid && owner.gid === of.owner.gid;
-  return lane === of.lane && profile === of.profile && imageId === of.imageId && sameOwner;
+  return lane === of.lane && profile === of.profile && imageId === of.imageId && agents === of.agents && sameOwner;
 }
 
 /** The record of one of the lane's generations, or null when there is none that can be read. */

@@ -55,6 +55,25 @@ describe("a worker that says nothing on an open link", () => {
     expect(await leftovers(scene)).toBe(ONE_LANE_UP);
   });
 
+  it("is ended by force at once for a cancel that nobody answers; an earlier generation's end is nothing", async () => {
+    const scene = createScene();
+    const supervisor = await scene.up();
+    const cause = { code: "cancel_unanswered", message: "its worker has not confirmed a cancel" };
+    supervisor.endGeneration(LANE.id, scene.lane.generation - 1, cause);
+    await scene.clock.advance(10_000);
+    expect(scene.workers.starts).toHaveLength(1);
+    scene.desk.jobs.add(LANE.id);
+    scene.workers.frozen = true;
+    supervisor.endGeneration(LANE.id, scene.lane.generation, cause);
+    await scene.clock.until(() => scene.runtime.containers().length === 0, 5000);
+    scene.workers.frozen = false;
+    await scene.reach("ready");
+    expect(scene.history().find((entry) => entry.event === "retry_later")?.cause).toMatchObject(cause);
+    expect(scene.desk.said).toContain("dead 1");
+    expect(scene.workers.starts).toHaveLength(2);
+    expect(scene.falseDeaths).toEqual([]);
+  });
+
   it("is not called ready by ensure", async () => {
     const scene = createScene();
     const supervisor = await scene.up();

@@ -256,6 +256,17 @@ export class Supervisor<L extends LaneLink> {
     this.#cells.get(laneId)?.link?.close(reason);
   }
 
+  /**
+   * Has this generation's container ended by force and its death proven, whatever its worker says or does; the lane
+   * comes back as after any failure. Without effect on a lane that has another generation by now.
+   */
+  endGeneration(laneId: string, generation: number, cause: LaneCause): void {
+    const cell = this.#cells.get(laneId);
+    if (!cell || cell.lane.generation !== generation) return;
+    cell.request = { kind: "end", now: true, cause };
+    this.#heed(cell);
+  }
+
   /** The host's credentials have changed, or cannot be used any more. */
   credentialsChanged(): void {
     const spawn = (name: string, fn: () => Promise<void>) => this.#tasks.run(name, fn);

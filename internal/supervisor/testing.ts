@@ -3,6 +3,7 @@ import { FakeRuntime } from "../../test/support/fake-runtime.ts";
 import { AppError, type ErrorCode } from "../base/index.ts";
 import { createFakeClock, type FakeClock } from "../base/testing.ts";
 import {
+  type AgentSpec,
   type EngineEvent,
   type Lane,
   type LaneHistoryEntry,
@@ -83,6 +84,8 @@ export interface SceneOptions {
   readonly limits?: Partial<SupervisorLimits>;
   /** None, as where no folder of them is configured. */
   readonly credentials?: Credentials<FakeLink>;
+  /** Agents in use. */
+  readonly agents?: () => readonly AgentSpec[];
 }
 
 /** Numbers of the product. */
@@ -136,6 +139,7 @@ export function createScene(opts: SceneOptions = {}): Scene {
       engine: finder(engine),
       links: life.port("links", workers, { counts: false, sync: false }),
       credentials: opts.credentials,
+      agents: opts.agents,
       store: life.port("store", store, { counts: true, sync: true }),
       boot: life.port("boot", boot, { counts: true, sync: false }),
       host: life.port("host", host, { counts: false, sync: ["startTime"] }),

@@ -67,7 +67,12 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const agent = { uid: bootstrap.agentUid, gid: bootstrap.agentGid };
   const folders = prepareState(options.stateDir, { worker: options.worker, agent });
   let links: LinkServer | null = null;
-  const spool = openSpool(folders.spool, { clock, log, onSendable: (attempt) => links?.notify(attempt) });
+  const spool = openSpool(folders.spool, {
+    clock,
+    log,
+    onSendable: (attempt) => links?.notify(attempt),
+    onDamaged: (attempt) => jobs.endDamaged(attempt),
+  });
   const { generation, build } = bootstrap;
   const facts = { generation, build, boot: randomBytes(16).toString("hex"), spool: spool.id, pid: options.worker.pid };
 

@@ -37,6 +37,16 @@ describe("parseWorkerFrame", () => {
     expect(({} as { readonly polluted?: number }).polluted).toBeUndefined();
   });
 
+  it("takes the heartbeats of older and newer workers, without what it does not know", () => {
+    const parse = (beat: object, more: object = {}) =>
+      parseWorkerFrame(JSON.stringify({ t: "heartbeat", running: [{ job: "j", attempt: 1, ...beat }], ...more }));
+    const usage = { processes: 2, cpuTicks: 40 };
+    expect(parse({})).toEqual({ t: "heartbeat", running: [{ job: "j", attempt: 1 }] });
+    const known = { t: "heartbeat", running: [{ job: "j", attempt: 1, usage }] };
+    expect(parse({ usage: { ...usage, ioBytes: 5 }, mood: "fine" }, { load: 3 })).toEqual(known);
+    expect(parse({ usage: { processes: -1, cpuTicks: 0 } })).toMatch(/processes/);
+  });
+
   it("takes what a worker sends", () => {
     const event = { seq: 1, atMs: 1, type: "output", stream: "stdout", text: "x" };
     const frame = { t: "events", job: "j", attempt: 1, events: [event] };

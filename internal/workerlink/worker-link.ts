@@ -1,6 +1,6 @@
 import type { AppError, Clock } from "../base/index.ts";
 import type { WorkerEvent } from "../job/index.ts";
-import type { AttemptReport, CredentialFile, CredentialProof, StartWork } from "../protocol/index.ts";
+import type { AttemptReport, CredentialFile, CredentialProof, HeartbeatReport, StartWork } from "../protocol/index.ts";
 import type { LinkTarget } from "./host-handshake.ts";
 
 /** Options of every call that can wait. */
@@ -44,7 +44,8 @@ export interface LinkEnd {
 export interface LinkHandlers {
   /** Must not wait. A handler that throws drops the link: what it did not take is replayed on the next one. */
   readonly events: (batch: EventBatch) => void;
-  readonly heartbeat: (running: readonly { readonly job: string; readonly attempt: number }[]) => void;
+  /** Of the attempts that run; an idle worker sends none. */
+  readonly heartbeat: (running: readonly HeartbeatReport[]) => void;
   /** The signal aborts when the link goes; the answer is then of no use. A rejection is answered with 500. */
   readonly apiRequest: (request: LaneApiRequest, opts: { readonly signal: AbortSignal }) => Promise<LaneApiResponse>;
   /** Exactly once, when the link is gone. Not called when opening fails. */

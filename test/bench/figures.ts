@@ -1,3 +1,4 @@
+import type { ParserSpeed } from "./agents.ts";
 import type { FleetResult } from "./fleet.ts";
 import type { IdleResult } from "./idle.ts";
 import type { JobsResult } from "./jobs.ts";
@@ -11,6 +12,7 @@ export interface Measured {
   readonly fleet: FleetResult | null;
   readonly idle: IdleResult | null;
   readonly jobs: JobsResult | null;
+  readonly agents: readonly ParserSpeed[] | null;
   /** Of one lane's spec, ms. */
   readonly fingerprintMs: readonly number[];
   readonly load: readonly [number, number];
@@ -41,7 +43,7 @@ const RATIOS: readonly (readonly [string, string, VariantName, VariantName, Targ
 ];
 
 /** Every figure that could be taken. */
-export function toFigures({ samples, fleet, idle, jobs }: Measured): readonly Figure[] {
+export function toFigures({ samples, fleet, idle, jobs, agents }: Measured): readonly Figure[] {
   const ratios = RATIOS.flatMap(([id, title, over, under, target]) =>
     ratio({ id, title, target }, summarise(samples[over]), summarise(samples[under])),
   );
@@ -50,6 +52,7 @@ export function toFigures({ samples, fleet, idle, jobs }: Measured): readonly Fi
     ...(fleet ? fleetFigures(fleet) : []),
     ...(idle ? idleFigures(idle) : []),
     ...(jobs ? jobFigures(jobs) : []),
+    ...(agents ?? []).flatMap(parserFigures),
   ];
 }
 
@@ -92,6 +95,23 @@ function jobFigures({ accept, flow, record }: JobsResult): readonly Figure[] {
     within("11", `${of} a job's last events`, percentile(record.jobEventsMs, 0.99), 10),
     within("11a", `${of} the lane's last jobs`, percentile(record.laneJobsMs, 0.99), 10),
     within("11b", `${of} the lane's last events`, percentile(record.laneEventsMs, 0.99), 10),
+  ];
+}
+
+function parserFigures({ agent, bytes, events, ms, grownMb }: ParserSpeed, n: number): readonly Figure[] {
+  const suffix = ["", "a", "b"][n] ?? "";
+  const value = events / ((summarise(ms)?.median ?? Number.NaN) / 1000);
+  const of = `${agent}'s stream:`;
+  const memory = `${of} growth of memory over ${Math.round(bytes / 1e6)} MB`;
+  return [
+    plain({
+      id: `12${suffix}`,
+      title: `${of} events per s`,
+      value,
+      unit: "/s",
+      target: { is: "at least", bound: 200_000 },
+    }),
+    plain({ id: `13${suffix}`, title: memory, value: grownMb, unit: "MB", target: { is: "at most", bound: 32 } }),
   ];
 }
 

@@ -4,13 +4,15 @@
  * A missed target is said and is no failure: only ratios of one run mean something, and machines differ.
  *
  *     ROUNDS=10   rounds of what is measured in rounds
- *     FULL=1      30 rounds, 40 lanes instead of 12, a minute of idling, 300 jobs instead of 100
- *     ONLY=rounds,fleet,idle,jobs   only these parts
+ *     FULL=1      30 rounds, 40 lanes instead of 12, a minute of idling, 300 jobs instead of 100, 1 GB of each
+ *                 agent's stream instead of 64 MB
+ *     ONLY=rounds,fleet,idle,jobs,agents   only these parts
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import os from "node:os";
 import { join } from "node:path";
 import { fingerprintOf } from "../../internal/fingerprint/index.ts";
+import { measureAgents } from "./agents.ts";
 import { readSpec } from "./bare-lane.ts";
 import { type Measured, toFigures } from "./figures.ts";
 import { addFleet, measureFleet } from "./fleet.ts";
@@ -23,12 +25,14 @@ import { openVariants } from "./variants.ts";
 
 const { ROUNDS, FULL, ONLY } = process.env;
 const isFull = Boolean(FULL) && FULL !== "0";
-const parts = new Set((ONLY || "rounds,fleet,idle,jobs").split(","));
+const parts = new Set((ONLY || "rounds,fleet,idle,jobs,agents").split(","));
 const size = isFull
-  ? { rounds: 30, fleet: 40, passes: 2, idleLanes: 20, idleSeconds: 60, jobs: 300 }
-  : { rounds: 10, fleet: 12, passes: 2, idleLanes: 20, idleSeconds: 20, jobs: 100 };
+  ? { rounds: 30, fleet: 40, passes: 2, idleLanes: 20, idleSeconds: 60, jobs: 300, streamBytes: 1e9 }
+  : { rounds: 10, fleet: 12, passes: 2, idleLanes: 20, idleSeconds: 20, jobs: 100, streamBytes: 64e6 };
 /** Of the floods of events; each takes some seconds. */
 const JOB_PASSES = 3;
+/** Of the agents' streams. */
+const STREAM_PASSES = 3;
 const rounds = Number(ROUNDS || size.rounds);
 const artifacts = join(import.meta.dirname, "..", "..", "test-artifacts");
 
@@ -83,7 +87,11 @@ async function measure(scene: Scene, signal: AbortSignal): Promise<Omit<Measured
   const jobs = parts.has("jobs")
     ? await measureJobs(scene, { count: size.jobs, passes: JOB_PASSES, signal, onPart: say })
     : null;
-  return { ...rows, fleet, idle, jobs, fingerprintMs };
+  if (parts.has("agents")) say(`reading ${Math.round(size.streamBytes / 1e6)} MB of each agent's stream`);
+  const agents = parts.has("agents")
+    ? await measureAgents({ bytes: size.streamBytes, passes: STREAM_PASSES, signal })
+    : null;
+  return { ...rows, fleet, idle, jobs, agents, fingerprintMs };
 }
 
 function load(): number {

@@ -1,3 +1,4 @@
+import type { ParserSpeed } from "./agents.ts";
 import { type Figure, type Measured, toFigures } from "./figures.ts";
 import type { JobsResult } from "./jobs.ts";
 import { type Summary, summarise, type VariantName } from "./measure.ts";
@@ -39,7 +40,15 @@ export function renderReport(measured: Measured): string {
   ].join("\n");
 }
 
-function measuredRows({ samples, parts, fleet, idle, jobs, fingerprintMs }: Measured): readonly (readonly string[])[] {
+function measuredRows({
+  samples,
+  parts,
+  fleet,
+  idle,
+  jobs,
+  agents,
+  fingerprintMs,
+}: Measured): readonly (readonly string[])[] {
   const rows = Object.entries(TITLES).flatMap(([name, title]) => [
     ...timeRow(title, samples[name as VariantName]),
     ...Object.entries(parts).flatMap(([part, values]) =>
@@ -69,7 +78,13 @@ function measuredRows({ samples, parts, fleet, idle, jobs, fingerprintMs }: Meas
         ],
       ]
     : [];
-  return [...rows, ...more, ...idleRows, ...(jobs ? jobRows(jobs) : [])];
+  return [...rows, ...more, ...idleRows, ...(jobs ? jobRows(jobs) : []), ...(agents ?? []).flatMap(agentRows)];
+}
+
+function agentRows({ agent, bytes, lines, ms }: ParserSpeed): readonly (readonly string[])[] {
+  const s = (summarise(ms)?.median ?? Number.NaN) / 1000;
+  const title = `${agent}'s stream, ${Math.round(bytes / lines)} bytes a line, ${Math.round(bytes / 1e6)} MB`;
+  return [...timeRow(title, ms), ["  per s", `${number(lines / s)} lines, ${number(bytes / s / 1e6)} MB`]];
 }
 
 function jobRows({ accept, output, flow, record }: JobsResult): readonly (readonly string[])[] {

@@ -19,11 +19,19 @@ export interface BareDaemon extends AsyncDisposable {
   kill(): Promise<void>;
 }
 
-/** Starts the test build's laned in an installation, armed with `fault` (`name:n`). Disposing kills it. */
-export function startBareDaemon(home: Installation, fault: string | null = null): BareDaemon {
+/** Starts the laned of a test build in an installation, armed with `fault` (`name:n`). Disposing kills it. */
+export function startBareDaemon(
+  home: Installation,
+  fault: string | null = null,
+  opts: { readonly dist?: string | undefined } = {},
+): BareDaemon {
   const env = { ...home.env, ...(fault === null ? {} : { FAULT: fault }) };
   const log = openSync(join(home.dir, "laned.log"), "a");
-  const child = spawn(join(FAULTY_DIST, "bin", "laned"), [], { env, cwd: "/", stdio: ["ignore", log, log] });
+  const child = spawn(join(opts.dist ?? FAULTY_DIST, "bin", "laned"), [], {
+    env,
+    cwd: "/",
+    stdio: ["ignore", log, log],
+  });
   closeSync(log);
   const ended = new Promise<true>((resolve) => {
     child.once("exit", () => resolve(true));

@@ -54,6 +54,16 @@ export function countPhases(home: Installation): Readonly<Record<string, number>
   return Object.fromEntries(rows.map(({ phase, n }) => [phase, n]));
 }
 
+/** Every event that says that a job has ended, as the database has them. */
+export function listEnds(home: Installation): readonly { readonly job: string; readonly phase: string }[] {
+  return queryStore(
+    home,
+    `SELECT * FROM (SELECT j.id AS job, json_extract(e.body, '$.phase') AS phase
+     FROM job_events e JOIN jobs j ON j.n = e.job WHERE e.type = 'state' ORDER BY e.id)
+     WHERE phase IN ('succeeded', 'failed', 'cancelled', 'lost')`,
+  );
+}
+
 /** Reads the installation's database, of which one commit is seen, whether or not a daemon runs. */
 function queryStore<T>(home: Installation, sql: string): readonly T[] {
   const db = new Database(join(home.stateDir, "lanekeeper.db"), { readonly: true, fileMustExist: true });

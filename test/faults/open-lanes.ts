@@ -12,17 +12,20 @@ export interface FaultScene extends AsyncDisposable {
   daemon: BareDaemon;
 }
 
-/** Makes the scene with one lane for each list of arguments of `lane add`; what was made goes when that fails. */
+/**
+ * Makes the scene with one lane for each list of arguments of `lane add`; what was made goes when that fails. `dist` is
+ * another build than the test build.
+ */
 export async function openLanes(
   adds: readonly (readonly string[])[],
-  opts: { readonly config?: string } = {},
+  opts: { readonly config?: string; readonly dist?: string } = {},
 ): Promise<FaultScene> {
   const home = await newInstallation({ dist: FAULTY_DIST, ...opts });
   const lanes: ApiLane[] = [];
   const scene: FaultScene = {
     home,
     lanes,
-    daemon: startBareDaemon(home),
+    daemon: startBareDaemon(home, null, opts),
     [Symbol.asyncDispose]: async () => {
       await home[Symbol.asyncDispose]();
       await scene.daemon.kill();

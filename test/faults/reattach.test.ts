@@ -1,4 +1,3 @@
-import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ApiJob, ApiJobEvent, ApiLane } from "../../internal/protocol/api.ts";
@@ -9,6 +8,7 @@ import { type HostProcess, identify } from "../support/ward.ts";
 import { startBareDaemon } from "./bare-daemon.ts";
 import { findViolations } from "./checker.ts";
 import { agentArgv, gatherEvidence, readLedgerOf } from "./evidence.ts";
+import { listMarked, readProc } from "./marked.ts";
 import { type FaultScene, openLanes } from "./open-lanes.ts";
 import { chooseSeed, FULL, say, seededRandom } from "./run-terms.ts";
 
@@ -108,22 +108,7 @@ describe("a job that runs while the daemon is killed", { timeout: FULL ? 3_600_0
 
 /** The agent's process on this machine: the shell that runs the script, known by its job's mark. */
 function findAgent(job: string): HostProcess {
-  const mark = `LANEKEEPER_JOB=${job}/1`;
-  const pid = readdirSync("/proc")
-    .map(Number)
-    .filter(Number.isSafeInteger)
-    .sort((a, b) => a - b)
-    .find(
-      (one) => readOf(one, "cmdline").includes("ledger-agent.sh") && readOf(one, "environ").split("\0").includes(mark),
-    );
+  const pid = listMarked(job, 1).find((one) => readProc(one, "cmdline").includes("ledger-agent.sh"));
   if (pid === undefined) throw new Error(`no agent of job ${job}`);
   return identify(pid);
-}
-
-function readOf(pid: number, file: "cmdline" | "environ"): string {
-  try {
-    return readFileSync(`/proc/${pid}/${file}`, "utf8");
-  } catch {
-    return "";
-  }
 }

@@ -22,3 +22,11 @@ export const FULL = process.env.FULL === "1";
 export function say(text: string): void {
   process.stdout.write(`[faults] ${text}\n`);
 }
+
+/** What a series of injected faults came to. */
+export interface Tally {
+  /** Calls that were made to fail, one in each try. */
+  readonly points: number;
+  readonly acknowledged: number;
+  readonly refused: number;
+}

@@ -23,6 +23,8 @@ export interface Bench extends AsyncDisposable {
   readonly lane: FakeLane;
   readonly activity: string[];
   readonly drops: AppError[];
+  /** Containers that were to be ended: `<lane> g<generation> <code>`. */
+  readonly ends: string[];
   readonly logged: Record<string, unknown>[];
   /** While true, a link that is dropped stays open yet, as when the supervisor is slow. */
   slow: boolean;
@@ -70,6 +72,7 @@ export function openBench(opts: BenchOptions = {}): Bench {
       freeMemoryBytes: () => bench.freeMemoryBytes,
       policy: { ...DEFAULT_POLICY, ...opts.policy },
       onActivity: (lane) => bench.activity.push(lane),
+      endLane: (lane, generation, cause) => bench.ends.push(`${lane} g${generation} ${cause.code}`),
       dropLink: (lane, error) => {
         // What a dead process would have done is not done.
         if (life !== lives) return;
@@ -87,6 +90,7 @@ export function openBench(opts: BenchOptions = {}): Bench {
     lane: createFakeLane("demo", () => bench.dispatcher, clock.nowMs),
     activity: [],
     drops: [],
+    ends: [],
     logged,
     full: false,
     freeMemoryBytes: 8 * 2 ** 30,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type EndingDeps, endProcesses } from "./end-processes.ts";
-import { membersOf, type ProcessEntry, parseProcStat } from "./process-table.ts";
+import { membersOf, type ProcessEntry, parseProcStat, usageOf } from "./process-table.ts";
 
 const entry = (pid: number, ppid: number, more: Partial<ProcessEntry> = {}): ProcessEntry => ({
   pid,
@@ -8,19 +8,21 @@ const entry = (pid: number, ppid: number, more: Partial<ProcessEntry> = {}): Pro
   group: pid,
   session: pid,
   startTime: pid * 10,
+  cpuTicks: 0,
   ended: false,
   ...more,
 });
 
 describe("parseProcStat", () => {
   it("reads past any name", () => {
-    const rest = `S 5 6 7 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 ${"4711"} 1 2 3`;
+    const rest = `S 5 6 7 0 -1 4194560 1 0 0 0 50 6 700 8 20 0 1 0 ${"4711"} 1 2 3`;
     expect(parseProcStat(`12 (a) (b c) ${rest}`)).toEqual({
       pid: 12,
       ppid: 5,
       group: 6,
       session: 7,
       startTime: 4711,
+      cpuTicks: 764,
       ended: false,
     });
     expect(parseProcStat(`12 (x) Z${rest.slice(1)}`)?.ended).toBe(true);
@@ -50,6 +52,14 @@ describe("membersOf", () => {
     expect(pidsOf([{ pid: 10, startTime: 99 }])).toEqual([]);
     // Its leader is gone, the group is still ours.
     expect(membersOf([entry(13, 1, { group: 10 })], [{ pid: 10, startTime: 100 }]).length).toBe(1);
+  });
+});
+
+it("adds up what processes have used", () => {
+  expect(usageOf([])).toEqual({ processes: 0, cpuTicks: 0 });
+  expect(usageOf([entry(10, 1, { cpuTicks: 7 }), entry(11, 10, { cpuTicks: 5 })])).toEqual({
+    processes: 2,
+    cpuTicks: 12,
   });
 });
 

@@ -1,8 +1,9 @@
 import { faultPoint } from "../../base/index.ts";
 import type { JobError } from "../../job/index.ts";
-import type { AttemptReport, StartWork } from "../../protocol/index.ts";
+import type { AttemptReport, HeartbeatReport, StartWork } from "../../protocol/index.ts";
 import { whyEnvInvalid } from "../job-env.ts";
 import type { AttemptLog, Spool } from "../spool/index.ts";
+import { readProcessTable } from "./process-table.ts";
 import { type RunDeps, type RunningAttempt, runAttempt } from "./run-attempt.ts";
 
 /** Answer to `start` and `cancel`. */
@@ -28,7 +29,10 @@ export interface Jobs {
   start(request: StartRequest): Promise<JobReply>;
   /** Begins to end an attempt; for one that has ended, nothing happens. The end comes as an event. */
   cancel(job: string, attempt: number): Promise<JobReply>;
-  running(): readonly { readonly job: string; readonly attempt: number }[];
+  /** The attempts whose processes may be alive, with what these have used so far. Reads the process table. */
+  running(): readonly HeartbeatReport[];
+  /** Ends an attempt, should it run, whose spool cannot be read any more. */
+  endDamaged(attempt: AttemptLog): void;
   /** Stops or resumes reading the output of all running attempts. */
   setPaused(paused: boolean): void;
   /** Takes no more and ends what runs. Resolves when all ends are spooled. */
@@ -116,8 +120,15 @@ export function createJobs(deps: RunDeps & { readonly spool: Spool; readonly gen
       else if (log.phase() === "accepted") log.appendLife(CANCELLED_UNSTARTED);
       return { kind: "ok", attempt: log.report() };
     },
-    running: () =>
-      [...running.values()].map(({ attempt: { record } }) => ({ job: record.job, attempt: record.attempt })),
+    running: () => {
+      if (running.size === 0) return [];
+      const table = readProcessTable();
+      return [...running.values()].map(({ attempt: { record }, measure }) => {
+        const { job, attempt } = record;
+        return { job, attempt, usage: measure(table) };
+      });
+    },
+    endDamaged: (attempt) => running.get(attempt.key)?.end("spool_corrupt"),
     setPaused: (wanted) => {
       paused = wanted;
       for (const run of running.values()) run.setPaused(wanted);

@@ -4,15 +4,20 @@ export const NOT_LAUNCHED = 97;
 /**
  * First half, as the worker: claims the attempt and waits for the word to go. `$1` is the marker's path, the rest is
  * what to execute. Descriptor 3 is the status channel. A second launcher of the same attempt fails at the exclusive
- * create (`set -C`), so an attempt can never be started twice. The worker makes the marker durable before it says
- * `go`; should it die first, `read` fails and nothing is executed, though the attempt counts as started.
+ * create (`set -C`), so an attempt can never be started twice; a disk that refuses the marker is told apart. The worker
+ * makes the marker durable before it says `go`; should it die first, `read` fails and nothing is executed, though the
+ * attempt counts as started.
  */
 export const CLAIM_SCRIPT = `set -C
 marker=$1
 shift
 read -r a b c d e f g h i j k l m n o p q r s t u start rest < "/proc/$$/stat"
-if ! { printf '%s %s\\n' "$$" "$start" > "$marker"; } 2> /dev/null; then
-  echo exists >&3
+if ! { true > "$marker"; } 2> /dev/null; then
+  if [ -e "$marker" ]; then echo exists >&3; else echo unmarked >&3; fi
+  exit ${NOT_LAUNCHED}
+fi
+if ! { printf '%s %s\\n' "$$" "$start" >> "$marker"; } 2> /dev/null; then
+  echo unmarked >&3
   exit ${NOT_LAUNCHED}
 fi
 echo claimed >&3
@@ -44,11 +49,13 @@ exec "$@"
 `;
 
 /** What a launcher says on its status channel, one word a line. */
-export type LaunchWord = "exists" | "claimed" | "cwd" | "executing";
+export type LaunchWord = "exists" | "unmarked" | "claimed" | "cwd" | "executing";
+
+const WORDS: ReadonlySet<string> = new Set<LaunchWord>(["exists", "unmarked", "claimed", "cwd", "executing"]);
 
 /** Is this one of its words? */
 export function isLaunchWord(text: string): text is LaunchWord {
-  return text === "exists" || text === "claimed" || text === "cwd" || text === "executing";
+  return WORDS.has(text);
 }
 
 /** The launcher's argv. Every value is a positional parameter, none becomes part of a script. */

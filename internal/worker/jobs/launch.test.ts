@@ -14,8 +14,11 @@ beforeEach(() => {
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
 /** Starts a launcher and lets it go, or not, once it has claimed the attempt. */
-async function launch(argv: readonly string[], opts: { readonly go: boolean; readonly lateEnv?: readonly string[] }) {
-  const marker = join(dir, "marker");
+async function launch(
+  argv: readonly string[],
+  opts: { readonly go: boolean; readonly lateEnv?: readonly string[]; readonly marker?: string },
+) {
+  const marker = opts.marker ?? join(dir, "marker");
   const [file, ...args] = toLaunchArgv({
     shell: "/bin/sh",
     marker,
@@ -53,6 +56,15 @@ describe("the launcher", () => {
     expect(lost.map(({ code }) => code)).toEqual([NOT_LAUNCHED, NOT_LAUNCHED, NOT_LAUNCHED, NOT_LAUNCHED]);
     expect(readFileSync(join(dir, "ledger"), "utf8")).toBe("ran\n");
     expect(readFileSync(join(dir, "marker"), "utf8")).toBe(`${won[0]?.pid} ${won[0]?.startTime}\n`);
+  });
+
+  it.each([
+    ["made", "/nowhere/marker"],
+    ["written", "/dev/full"],
+  ])("executes nothing when its marker cannot be %s, and says so", async (_name, marker) => {
+    const run = await launch(["touch", join(dir, "ran")], { go: true, marker });
+    expect(run).toMatchObject({ code: NOT_LAUNCHED, words: ["unmarked"] });
+    expect(existsSync(join(dir, "ran"))).toBe(false);
   });
 
   it("executes nothing when the worker dies before it says go, though the attempt counts as started", async () => {

@@ -2,7 +2,7 @@ import type { JobResult, WorkerOutcome } from "../../job/index.ts";
 import type { LaunchWord } from "./launch-script.ts";
 
 /** Why an attempt was ended from outside. */
-export type EndReason = "cancel" | "deadline" | "shutdown";
+export type EndReason = "cancel" | "deadline" | "shutdown" | "spool_corrupt";
 
 /** What is known once an attempt's processes are gone. */
 export interface AttemptEnd {
@@ -32,6 +32,8 @@ export function toOutcome(end: AttemptEnd): WorkerOutcome {
       return failed("deadline", `stopped at its deadline of ${end.deadlineMs} ms`);
     case "shutdown":
       return failed("interrupted", "the lane's worker was stopped while this attempt ran");
+    case "spool_corrupt":
+      return failed("spool_corrupt", "stopped: what it printed cannot be read back from the lane's volume");
   }
   if (end.launchError !== null) return failed("start_failed", `not started: ${end.launchError.message}`);
   switch (end.lastWord) {
@@ -39,6 +41,8 @@ export function toOutcome(end: AttemptEnd): WorkerOutcome {
       return { kind: "exited", result };
     case "exists":
       return failed("start_failed", "not started: this attempt has a start marker already");
+    case "unmarked":
+      return failed("start_failed", "not started: its start marker cannot be written; is the lane's volume full?");
     case "cwd":
       return failed("start_failed", `not started: cannot enter ${end.cwd}`);
     default:

@@ -7,6 +7,8 @@ export interface ProcessEntry {
   readonly group: number;
   readonly session: number;
   readonly startTime: number;
+  /** CPU time of it and of its children that it has waited for, in clock ticks. */
+  readonly cpuTicks: number;
   /** Ended, waiting for its parent to notice. */
   readonly ended: boolean;
 }
@@ -25,6 +27,8 @@ export function parseProcStat(text: string): ProcessEntry | null {
     group: Number(group),
     session: Number(session),
     startTime,
+    // utime, stime, cutime, cstime
+    cpuTicks: fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0),
     ended: state === "Z" || state === "X",
   };
 }
@@ -69,4 +73,16 @@ export function membersOf(table: readonly ProcessEntry[], seeds: readonly Proces
     }
   }
   return table.filter((entry) => members.has(entry.pid) && !entry.ended);
+}
+
+/** What processes have used. */
+export interface ProcessUsage {
+  readonly processes: number;
+  /** See {@link ProcessEntry.cpuTicks}. */
+  readonly cpuTicks: number;
+}
+
+/** What these processes have used together. */
+export function usageOf(members: readonly ProcessEntry[]): ProcessUsage {
+  return { processes: members.length, cpuTicks: members.reduce((sum, { cpuTicks }) => sum + cpuTicks, 0) };
 }

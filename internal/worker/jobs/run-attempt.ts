@@ -12,7 +12,15 @@ import type { LaunchWord } from "./launch-script.ts";
 import { type EndReason, toOutcome } from "./outcome.ts";
 import { createOutputCollector } from "./output-collector.ts";
 import type { PipePool } from "./pipe-pool.ts";
-import { type ProcessEntry, readProcess, readProcessTable } from "./process-table.ts";
+import {
+  membersOf,
+  type ProcessEntry,
+  type ProcessRef,
+  type ProcessUsage,
+  readProcess,
+  readProcessTable,
+  usageOf,
+} from "./process-table.ts";
 
 /** How long output is waited for once the process itself has ended: a background child may hold the streams open. */
 const DRAIN_MS = 250;
@@ -37,6 +45,8 @@ export interface RunningAttempt {
   end(reason: EndReason): void;
   /** Stops or resumes reading its output. */
   setPaused(paused: boolean): void;
+  /** What its processes have used so far, as the process table says. */
+  measure(table: readonly ProcessEntry[]): ProcessUsage;
   /** Resolves once the end is spooled. Never rejects. */
   readonly ended: Promise<void>;
 }
@@ -122,6 +132,7 @@ export function runAttempt(attempt: AttemptLog, work: StartWork, deps: RunDeps):
       await Promise.all([syncPath(marker), syncPath(attempt.dir)]);
     } catch (caught) {
       deps.log.error("start marker not synced", { attempt: attempt.key, err: caught });
+      launchError = new Error(`its start marker cannot be made durable: ${(caught as Error).message}`);
       launched?.abandon();
       return;
     }
@@ -168,9 +179,16 @@ export function runAttempt(attempt: AttemptLog, work: StartWork, deps: RunDeps):
     ending = { reason, processes };
   };
 
+  let followed: readonly ProcessRef[] = root === null ? [] : [root];
+
   return {
     attempt,
     end,
+    measure: (table) => {
+      const members = membersOf(table, followed);
+      followed = [...followed.slice(0, 1), ...members];
+      return usageOf(members);
+    },
     setPaused: (wanted) => {
       if (paused === wanted || exit !== null) return;
       paused = wanted;

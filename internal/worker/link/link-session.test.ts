@@ -54,6 +54,7 @@ function start({ running } = { running: [{ job: "j", attempt: 1 }] }) {
       cancel: async () => ({ kind: "refused", error: { code: "unknown_attempt", message: "no" } }),
       running: () => running,
       setPaused: () => {},
+      endDamaged: () => {},
       stop: async () => {},
     },
     credentials: { deliver: () => Promise.reject(new Error("unused")) },

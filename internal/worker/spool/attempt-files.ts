@@ -1,4 +1,4 @@
-import { closeSync, fsync, openSync, writeSync } from "node:fs";
+import { closeSync, fsync, openSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 /** What the worker notes of an attempt before it says "accepted". The work itself is not kept: it may hold secrets. */
@@ -71,7 +71,8 @@ export function parseSettled(text: string): SettledRecord | null {
 export async function writeAccepted(spoolDir: string, dir: string, record: AcceptedRecord): Promise<void> {
   const accepted = openSync(join(dir, ATTEMPT_FILES.accepted), "wx", 0o600);
   try {
-    writeSync(accepted, JSON.stringify(record));
+    // All of it, or an error: a disk that has just become full takes a part.
+    writeFileSync(accepted, JSON.stringify(record));
     closeSync(openSync(join(dir, ATTEMPT_FILES.events), "wx", 0o600));
     // Together: the file system commits them in one go.
     await Promise.all([syncFd(accepted), syncPath(dir), syncPath(spoolDir)]);

@@ -43,7 +43,10 @@ export interface AttemptLog {
   /** Ends an attempt that an earlier worker process left: numbered after what the host has, which may be more than
    * reached this disk. Other phases: no effect. */
   finishInterrupted(hostHasSeq: number): void;
-  /** Lines from `from` to what is sendable: at once from memory, else from the file. */
+  /**
+   * Lines from `from` to what is sendable: at once from memory, else from the file. Where the file turns out damaged, a
+   * `finished` that says so takes the place of the first event that cannot be read, once the attempt has ended.
+   */
   read(from: number, limits: ReadLimits): readonly SpooledLine[] | Promise<readonly SpooledLine[]>;
   /** The host has everything through `seq`. */
   ack(seq: number): void;
@@ -61,6 +64,8 @@ export interface AttemptLogInit {
   readonly settledAtMs: number | null;
   /** More may be sent. */
   readonly onSendable: (log: AttemptLog) => void;
+  /** Its file is damaged: an attempt that runs has to be ended. */
+  readonly onDamaged: (log: AttemptLog) => void;
 }
 
 /** The log of one attempt over its folder, which exists already. */
@@ -78,6 +83,9 @@ export function createAttemptLog(
   let acked = phase === "settled" ? lastSeq : 0;
   let settledAtMs = init.settledAtMs;
   let position = SPOOL_START;
+  /** The first event that cannot be read, and once the attempt has ended what is sent in its place. */
+  let damagedSeq: number | null = null;
+  let substitute: SpooledLine | null = null;
 
   const number = (bodies: readonly WorkerEventBody[]) =>
     bodies.map((body, i) => toSpooledLine({ seq: lastSeq + 1 + i, atMs: deps.clock.nowMs(), ...body }));
@@ -87,8 +95,18 @@ export function createAttemptLog(
   };
   const toText = (lines: readonly SpooledLine[]) => lines.map((line) => `${line.line}\n`).join("");
 
+  const noteDamage = (seq: number) => {
+    if (damagedSeq !== null) return;
+    damagedSeq = seq;
+    deps.log.error("spool damaged", { attempt: self.key, path, seq });
+    if (phase === "finished" || phase === "settled") substitute = toSubstitute(seq, path, deps.clock.nowMs());
+    init.onDamaged(self);
+  };
+  const sendableSeq = () => substitute?.seq ?? (damagedSeq === null ? lastSeq - heldBack : damagedSeq - 1);
+
   const finish = () => {
     phase = "finished";
+    if (damagedSeq !== null) substitute = toSubstitute(damagedSeq, path, deps.clock.nowMs());
     heldBack = 1;
     file.syncNow(() => {
       heldBack = 0;
@@ -102,8 +120,8 @@ export function createAttemptLog(
     key: `${record.job}/${record.attempt}`,
     dir,
     phase: () => phase,
-    lastSeq: () => lastSeq,
-    sendableSeq: () => lastSeq - heldBack,
+    lastSeq: () => substitute?.seq ?? lastSeq,
+    sendableSeq,
     ackedSeq: () => acked,
     settledAtMs: () => settledAtMs,
     report: () => ({
@@ -111,7 +129,7 @@ export function createAttemptLog(
       attempt: record.attempt,
       bodyHash: record.bodyHash,
       state: phase === "accepted" || phase === "running" ? phase : "finished",
-      lastSeq: phase === "interrupted" ? lastSeq + 1 : lastSeq,
+      lastSeq: phase === "interrupted" ? lastSeq + 1 : self.lastSeq(),
     }),
     appendLife: (body) => {
       const lines = number([body]);
@@ -144,8 +162,9 @@ export function createAttemptLog(
       });
     },
     read: (from, limits) => {
-      const until = lastSeq - heldBack;
+      const until = sendableSeq();
       if (from > until) return [];
+      if (substitute !== null && from === substitute.seq) return [substitute];
       const lines = recent.from(from, limits.events);
       if (lines !== null) {
         return takeLines(
@@ -154,19 +173,23 @@ export function createAttemptLog(
         );
       }
       const at = position.seq === from ? position : SPOOL_START;
-      return readSpooled(path, at, { from, until }, limits).then((found) => {
+      // What the disk refused is in memory only; and a substitute is nowhere else.
+      const last = Math.min(substitute === null ? until : until - 1, (recent.firstSeq() ?? Infinity) - 1);
+      return readSpooled(path, at, { from, until: last }, limits).then((found) => {
         position = found.next;
-        return found.lines;
+        if (found.damaged) noteDamage(from + found.lines.length);
+        return found.lines.length === 0 && substitute?.seq === from ? [substitute] : found.lines;
       });
     },
     ack: (seq) => {
       if (phase === "interrupted") return;
-      acked = Math.max(acked, Math.min(seq, lastSeq));
+      const end = self.lastSeq();
+      acked = Math.max(acked, Math.min(seq, end));
       recent.dropThrough(acked);
-      if (phase !== "finished" || acked < lastSeq) return;
+      if (phase !== "finished" || acked < end) return;
       phase = "settled";
       settledAtMs = deps.clock.nowMs();
-      noteSettled(dir, { lastSeq, atMs: settledAtMs }, deps.log);
+      noteSettled(dir, { lastSeq: end, atMs: settledAtMs }, deps.log);
     },
   };
   return self;
@@ -179,4 +202,18 @@ function noteSettled(dir: string, settled: SettledRecord, log: WorkerLog): void 
   } catch (caught) {
     log.warn("ack not noted", { err: caught });
   }
+}
+
+function toSubstitute(seq: number, path: string, atMs: number): SpooledLine {
+  const message = `event ${seq} cannot be read back from ${path} on the lane's volume: what came before it is whole, the rest is not known. Next: check the disk, then try the job again`;
+  return toSpooledLine({
+    seq,
+    atMs,
+    type: "finished",
+    outcome: {
+      kind: "failed",
+      error: { code: "spool_corrupt", message },
+      result: { exitCode: null, signal: null, stderrTail: "", truncated: true },
+    },
+  });
 }

@@ -7,7 +7,7 @@ const GROUP_SYNC_MS = 1000;
 
 /** Appends to one event file. Writes are synchronous: what is written is in order and seen by readers at once. */
 export interface EventFile {
-  /** False when it could not be written (disk full): the file is then as before. */
+  /** False when it could not be written (disk full): the file is then as before, at the latest at the next append. */
   append(text: string): boolean;
   /** Makes everything appended so far durable, then calls `done`; a failing disk is logged and not waited for. */
   syncNow(done: () => void): void;
@@ -29,7 +29,15 @@ export function createEventFile(
   let waiting: (() => void)[] = [];
   let cancelTimer: (() => void) | null = null;
   let closing = false;
+  /** A line that was written in part stands at the end. */
+  let torn = false;
 
+  /** A half-written line must not be glued to the next one. */
+  const cutTorn = () => {
+    if (!torn || fd === null) return;
+    ftruncateSync(fd, written);
+    torn = false;
+  };
   const settle = () => {
     if (closing && fd !== null && !syncing) {
       closeSync(fd);
@@ -53,13 +61,15 @@ export function createEventFile(
     append: (text) => {
       try {
         fd ??= openSync(path, "a", 0o600);
+        cutTorn();
+        torn = true;
         writeAll(fd, Buffer.from(text));
         written += Buffer.byteLength(text);
+        torn = false;
         return true;
       } catch (caught) {
         deps.log.error("spool not written", { err: caught });
-        // A half-written line must not be glued to the next one.
-        tryTruncate(fd, written);
+        tryTo(cutTorn);
         return false;
       }
     },
@@ -87,10 +97,10 @@ function writeAll(fd: number, bytes: Buffer): void {
   for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
 }
 
-function tryTruncate(fd: number | null, size: number): void {
+function tryTo(act: () => void): void {
   try {
-    if (fd !== null) ftruncateSync(fd, size);
+    act();
   } catch {
-    // The recovery at the next boot cuts it.
+    // The next append tries again, or the recovery at the next boot.
   }
 }

@@ -8,6 +8,8 @@ export interface RecentLines {
   push(line: SpooledLine): void;
   /** At most `count` lines from `seq` on, or null when that one is not (any more) among them. */
   from(seq: number, count: number): readonly SpooledLine[] | null;
+  /** The oldest one kept, null for none. */
+  firstSeq(): number | null;
   /** Forgets what the host has. */
   dropThrough(seq: number): void;
 }
@@ -40,6 +42,7 @@ export function createRecentLines(maxBytes: number = RECENT_BYTES): RecentLines 
       while (at > head && (lines[at - 1]?.seq ?? 0) >= seq) at--;
       return at < lines.length ? lines.slice(at, at + count) : null;
     },
+    firstSeq: () => lines[head]?.seq ?? null,
     dropThrough: (seq) => {
       while (head < lines.length - 1 && (lines[head]?.seq ?? seq + 1) <= seq) dropOne();
     },

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 const FILE = "spool-id";
@@ -12,7 +12,7 @@ export function readSpoolId(dir: string): string {
   const id = randomBytes(16).toString("hex");
   const draft = `${path}.new`;
   const fd = openSync(draft, "w", 0o600);
-  writeSync(fd, `${id}\n`);
+  writeFileSync(fd, `${id}\n`);
   fsyncSync(fd);
   closeSync(fd);
   renameSync(draft, path);

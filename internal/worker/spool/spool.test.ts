@@ -102,12 +102,8 @@ describe("the spool", () => {
     const again = open().find("j1", 1);
     expect(again).toMatchObject({ key: "j1/1" });
     expect(again?.phase()).toBe("finished");
-    const events = again === undefined ? [] : await readAll(again);
-    expect(events.map(({ seq, type }) => [seq, type])).toEqual([
-      [1, "started"],
-      [2, "output"],
-      [10, "finished"],
-    ]);
+    const events = readFileSync(join(log.dir, ATTEMPT_FILES.events), "utf8").trimEnd().split("\n");
+    expect(events.map((line) => (JSON.parse(line) as WorkerEvent).seq)).toEqual([1, 2, 10]);
     expect(await again?.read(10, LIMITS)).toMatchObject([{ seq: 10 }]);
   });
 
@@ -142,6 +138,98 @@ describe("the spool", () => {
       appendFileSync(path, rubbish);
       expect(open().find("j1", 1)?.lastSeq()).toBe(2);
     }
+  });
+
+  /** Spoils the third line of an event file. */
+  const spoil = (log: AttemptLog, change: (line: string) => string) => {
+    const path = join(log.dir, ATTEMPT_FILES.events);
+    const lines = readFileSync(path, "utf8").split("\n");
+    lines[2] = change(lines[2] ?? "");
+    writeFileSync(path, lines.join("\n"));
+  };
+
+  it.each<[string, (line: string) => string]>([
+    ["a hole", (line) => "\0".repeat(line.length)],
+    ["another number", (line) => line.replace('"seq":3', '"seq":7')],
+    ["an earlier number", (line) => line.replace('"seq":3', '"seq":1')],
+    ["no JSON any more", (line) => line.replace('"text":"', '"text:"')],
+    ["no event any more", (line) => line.replace('"output"', '"outpvt"')],
+    ["a line end", (line) => line.replace("stdout", "std\nout")],
+    ["nothing", () => ""],
+  ])("ends an attempt as damaged where its middle is %s, whatever follows", async (_name, change) => {
+    const log = await accept(open());
+    mark(log);
+    log.appendLife({ type: "started", pid: 7 });
+    log.appendOutput([output("a"), output("b"), output("c")]);
+    log.appendLife(FINISHED);
+    await sendable(log);
+    spoil(log, change);
+    const recovered = open().find("j1", 1);
+    expect(recovered?.phase()).toBe("finished");
+    const events = recovered === undefined ? [] : await readAll(recovered);
+    expect(events.map(({ seq, type }) => [seq, type])).toEqual([
+      [1, "started"],
+      [2, "output"],
+      [3, "finished"],
+    ]);
+    const end = events.at(-1);
+    const error = end?.type === "finished" && end.outcome.kind === "failed" ? end.outcome.error : null;
+    expect(error).toMatchObject({ code: "spool_corrupt" });
+    expect(error?.message).toContain(join(log.dir, ATTEMPT_FILES.events));
+    expect(error?.message).toMatch(/event 3 .* Next: /);
+    // It ends with that for the host, and for every later worker.
+    recovered?.ack(3);
+    expect([recovered?.phase(), open().find("j1", 1)?.report()]).toMatchObject([
+      "settled",
+      { state: "finished", lastSeq: 3 },
+    ]);
+  });
+
+  it("has an attempt ended that still runs, and says so only when it has", async () => {
+    const damaged: string[] = [];
+    const log = createLog(() => {});
+    const onDamaged = (attempt: AttemptLog) => damaged.push(attempt.key);
+    const spool = openSpool(dir, { clock: systemClock, log, onSendable: () => {}, onDamaged });
+    const attempt = await accept(spool);
+    mark(attempt);
+    attempt.appendLife({ type: "started", pid: 7 });
+    attempt.appendOutput([output("a"), output("b"), output("c")]);
+    // More than is kept in memory: what is behind comes from the file.
+    for (let i = 0; i < 40; i++) attempt.appendOutput([output("x".repeat(30_000))]);
+    spoil(attempt, () => "?");
+    expect((await readAll(attempt)).map(({ seq }) => seq)).toEqual([1, 2]);
+    expect([damaged, attempt.phase(), attempt.sendableSeq()]).toEqual([["j1/1"], "running", 2]);
+    attempt.appendOutput([output("d")]);
+    expect(attempt.sendableSeq()).toBe(2);
+    attempt.appendLife(FINISHED);
+    await sendable(attempt);
+    const events = await readAll(attempt);
+    expect(events.at(-1)).toMatchObject({ seq: 3, outcome: { kind: "failed", error: { code: "spool_corrupt" } } });
+    expect(damaged).toEqual(["j1/1"]);
+  });
+
+  it("never takes an attempt again whose record is damaged after it was begun", async () => {
+    const log = await accept(open());
+    mark(log);
+    writeFileSync(join(log.dir, ATTEMPT_FILES.accepted), "?");
+    const next = open();
+    expect(next.list()).toEqual([]);
+    await expect(accept(next)).rejects.toThrow(/accepted\.json is damaged: it may have been started before/);
+    expect(existsSync(join(log.dir, ATTEMPT_FILES.marker))).toBe(true);
+  });
+
+  it("keeps an attempt that it cannot remove, and goes on", async () => {
+    let nowMs = 1000;
+    const spool = open({ ...systemClock, nowMs: () => nowMs });
+    const done = await accept(spool);
+    done.appendLife(FINISHED);
+    await sendable(done);
+    done.ack(1);
+    nowMs += RETENTION_MS + 1;
+    // Gone behind its back: the disk refuses the rename.
+    rmSync(done.dir, { recursive: true });
+    expect(await spool.prune()).toBe(0);
+    expect(spool.find("j1", 1)).toBe(done);
   });
 
   it("removes an attempt whose record is torn: nobody was told that it was accepted", async () => {

@@ -25,9 +25,12 @@ export interface Spool {
   find(job: string, attempt: number): AttemptLog | undefined;
   /** In the order of acceptance. */
   list(): readonly AttemptLog[];
-  /** Records a new attempt, durable when it resolves. Rejects when the disk refuses; nothing is recorded then. */
+  /**
+   * Records a new attempt, durable when it resolves. Rejects when the disk refuses; nothing is recorded then. Rejects
+   * also for one that is there with a record that cannot be read.
+   */
   accept(record: AcceptedRecord): Promise<AttemptLog>;
-  /** Removes attempts the host has had long enough. Resolves with their number. */
+  /** Removes attempts the host has had long enough. Resolves with their number; what a disk refuses is logged. */
   prune(): Promise<number>;
 }
 
@@ -37,6 +40,8 @@ export interface SpoolDeps {
   readonly log: WorkerLog;
   /** More of an attempt may be sent. */
   readonly onSendable: (attempt: AttemptLog) => void;
+  /** The file of an attempt is damaged: should it run, it has to be ended. */
+  readonly onDamaged?: ((attempt: AttemptLog) => void) | undefined;
 }
 
 /** Opens the spool in `dir`, making it when absent, and repairs what a crash left. */
@@ -44,8 +49,9 @@ export function openSpool(dir: string, deps: SpoolDeps): Spool {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const id = readSpoolId(dir);
   const attempts = new Map<string, AttemptLog>();
+  const on = { onSendable: deps.onSendable, onDamaged: deps.onDamaged ?? (() => {}) };
   for (const init of loadAttempts(dir, deps.log)) {
-    const log = createAttemptLog({ ...init, onSendable: deps.onSendable }, deps);
+    const log = createAttemptLog({ ...init, ...on }, deps);
     attempts.set(log.key, log);
   }
   return {
@@ -54,6 +60,7 @@ export function openSpool(dir: string, deps: SpoolDeps): Spool {
     list: () => [...attempts.values()],
     accept: async (record) => {
       const path = join(dir, toAttemptDir(record.job, record.attempt));
+      if (existsSync(path)) throw damagedRecord(path);
       mkdirSync(path, { mode: 0o700 });
       try {
         await writeAccepted(dir, path, record);
@@ -62,25 +69,37 @@ export function openSpool(dir: string, deps: SpoolDeps): Spool {
         throw caught;
       }
       const init = { record, dir: path, phase: "accepted", lastSeq: 0, size: 0, settledAtMs: null } as const;
-      const log = createAttemptLog({ ...init, onSendable: deps.onSendable }, deps);
+      const log = createAttemptLog({ ...init, ...on }, deps);
       attempts.set(log.key, log);
       return log;
     },
     prune: async () => {
       const expired = chooseExpired(listSettled(attempts.values()), deps.clock.nowMs());
+      let removed = 0;
       for (const { log } of expired) {
-        attempts.delete(log.key);
         // Renamed first: a folder that is half removed must not be taken for an attempt at the next boot.
         const gone = join(dir, `${GONE}${randomUUID()}`);
-        await rename(log.dir, gone);
-        await rm(gone, { recursive: true, force: true });
+        try {
+          await rename(log.dir, gone);
+          attempts.delete(log.key);
+          await rm(gone, { recursive: true, force: true });
+          removed++;
+        } catch (caught) {
+          deps.log.warn("attempt not removed", { attempt: log.key, err: caught });
+        }
       }
-      return expired.length;
+      return removed;
     },
   };
 }
 
 const GONE = ".gone-";
+
+function damagedRecord(path: string): Error {
+  return new Error(
+    `${join(path, ATTEMPT_FILES.accepted)} is damaged: it may have been started before; try the job again`,
+  );
+}
 
 function listSettled(logs: Iterable<AttemptLog>) {
   return [...logs].flatMap((log) => {
@@ -89,7 +108,7 @@ function listSettled(logs: Iterable<AttemptLog>) {
   });
 }
 
-type LoadedAttempt = Omit<AttemptLogInit, "onSendable">;
+type LoadedAttempt = Omit<AttemptLogInit, "onSendable" | "onDamaged">;
 
 function loadAttempts(dir: string, log: WorkerLog): readonly LoadedAttempt[] {
   const loaded: LoadedAttempt[] = [];
@@ -104,6 +123,11 @@ function loadAttempts(dir: string, log: WorkerLog): readonly LoadedAttempt[] {
 
 function loadAttempt(dir: string, log: WorkerLog): LoadedAttempt | null {
   const record = parseAccepted(readIfThere(join(dir, ATTEMPT_FILES.accepted)));
+  if (record === null && wasBegun(dir)) {
+    // Kept, so that it can never be started again: `accept` refuses it.
+    log.error("attempt's record is damaged", { dir });
+    return null;
+  }
   if (record === null) {
     // Torn before it was answered: the host was never told "accepted", and nothing was started.
     log.warn("half-made attempt removed", { dir });
@@ -118,6 +142,11 @@ function loadAttempt(dir: string, log: WorkerLog): LoadedAttempt | null {
   const started = existsSync(join(dir, ATTEMPT_FILES.marker));
   const phase = events.finished ? "finished" : started ? "interrupted" : "accepted";
   return { record, dir, phase, lastSeq: events.lastSeq, size: events.size, settledAtMs: null };
+}
+
+/** Is there more than a record torn while it was made: a start, or events? */
+function wasBegun(dir: string): boolean {
+  return existsSync(join(dir, ATTEMPT_FILES.marker)) || sizeOf(dir) > 0;
 }
 
 function readIfThere(path: string): string {
