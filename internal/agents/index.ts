@@ -1,4 +1,12 @@
 export {
+  type AccountEvent,
+  type AccountState,
+  holdsWork,
+  nextAccount,
+  OPEN_ACCOUNT,
+  parseAccount,
+} from "./account.ts";
+export {
   AGENT_NAMES,
   type Agent,
   type AgentCommand,

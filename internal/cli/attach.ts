@@ -1,12 +1,13 @@
 import { AppError, errnoOf } from "../base/index.ts";
-import type { ApiJob, ApiJobEvent } from "../protocol/index.ts";
+import type { ApiJob } from "../protocol/index.ts";
 import type { Ctx } from "./context.ts";
 import { followJob, throughRestarts } from "./follow-job.ts";
 import type { StopSignal } from "./io.ts";
-import { viewEvent } from "./job-events.ts";
+import { createEventViewer, type EventView } from "./job-events.ts";
 import { judgeJob } from "./outcome.ts";
 import { renderWaiting } from "./render-job.ts";
 
+const EXIT_LOGIN = 4;
 const EXIT_TERMINATED = 143;
 /** How often the reason why a job waits is looked up. */
 const REASON_LOOK_MS = 500;
@@ -33,6 +34,7 @@ export async function attach(ctx: Ctx, submit: () => Promise<ApiJob>): Promise<n
     const submitted = await Promise.race([submit(), aborted(leave.signal)]);
     state.job = submitted.id;
     if (state.asked !== null) background.push(cancel(ctx, submitted.id, leave.signal));
+    if (submitted.waiting === "login") return await reportLogin(ctx, submitted);
     const ended = await streamWithReasons(ctx, submitted.id, leave.signal);
     if (ctx.json) await ctx.printJson(ended, { line: true });
     return await report(ctx, ended, state.asked);
@@ -46,15 +48,24 @@ export async function attach(ctx: Ctx, submit: () => Promise<ApiJob>): Promise<n
   }
 }
 
+/** Nobody knows when somebody will log in: who waits here is told now. */
+async function reportLogin(ctx: Ctx, job: ApiJob): Promise<number> {
+  if (ctx.json) await ctx.printJson(job, { line: true });
+  await ctx.note(job.detail ?? "login needed");
+  await ctx.note(`job ${job.id} stays in the queue and starts after the login; to drop it: lane job cancel ${job.id}`);
+  return EXIT_LOGIN;
+}
+
 /** Prints a job's events as they come; resolves with the job once it has ended. */
 export async function stream(ctx: Ctx, id: string, signal: AbortSignal, after = 0): Promise<ApiJob> {
   const api = await ctx.api();
   const events = followJob(api, id, { after, signal, clock: ctx.clock, ...awayHooks(ctx) });
+  const view = createEventViewer();
   for (;;) {
     const next = await events.next();
     if (next.done) return next.value;
     if (ctx.json) await ctx.printJson(next.value, { line: true });
-    else await show(ctx, next.value);
+    else await show(ctx, view(next.value));
   }
 }
 
@@ -86,8 +97,7 @@ async function tellReasons(ctx: Ctx, id: string, signal: AbortSignal): Promise<v
 }
 
 /** Writes one event: output to where the job wrote it, remarks to stderr. */
-export async function show(ctx: Ctx, event: ApiJobEvent): Promise<void> {
-  const view = viewEvent(event);
+export async function show(ctx: Ctx, view: EventView): Promise<void> {
   switch (view.kind) {
     case "output":
       await ctx.progress.clear();

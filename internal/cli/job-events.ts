@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import type { ApiJobEvent } from "../protocol/index.ts";
+import { toPlain, toPlainText } from "./text.ts";
 
 /** What an event of a job's log means at a terminal. */
 export type EventView =
@@ -12,8 +13,24 @@ export type EventView =
   | { readonly kind: "going" }
   | { readonly kind: "nothing" };
 
-/** Reads an event. Types of a later version mean nothing. */
-export function viewEvent(event: ApiJobEvent): EventView {
+/** Reads the events of one stream, in order. Types of a later version mean nothing. */
+export function createEventViewer(): (event: ApiJobEvent) => EventView {
+  /** The last of a text whose whole is still to come; null when there is none. */
+  let underWay: string | null = null;
+  return (event) => {
+    if (event.type !== "text") return viewEvent(event);
+    const text = toPlainText(String(event.text));
+    const before = underWay;
+    underWay = event.partial === true ? text : null;
+    if (event.partial === true) return { kind: "output", stream: "stdout", bytes: text };
+    // Its parts have been shown; a whole text ends its line.
+    const rest = before === null ? text : "";
+    const bytes = (before ?? text).endsWith("\n") ? rest : `${rest}\n`;
+    return bytes === "" ? { kind: "nothing" } : { kind: "output", stream: "stdout", bytes };
+  };
+}
+
+function viewEvent(event: ApiJobEvent): EventView {
   switch (event.type) {
     case "output":
       return viewOutput(event);
@@ -23,12 +40,20 @@ export function viewEvent(event: ApiJobEvent): EventView {
       return { kind: "note", text: `cancelling (${String(event.signal)})` };
     case "state":
       return viewState(event);
+    case "tool_started":
+      return { kind: "note", text: `${toPlain(String(event.tool))}: ${toPlain(String(event.title))}` };
+    case "rate_limited":
+    case "warning":
+      return { kind: "note", text: toPlain(String(event.message)) };
+    case "ask":
+      return { kind: "note", text: `asks: ${toPlain(String(event.question))}` };
     default:
       return { kind: "nothing" };
   }
 }
 
 function viewOutput(event: ApiJobEvent): EventView {
+  if (event.raw === true) return { kind: "nothing" };
   const stream = event.stream === "stderr" ? "stderr" : "stdout";
   if (typeof event.text === "string") return { kind: "output", stream, bytes: event.text };
   if (typeof event.base64 === "string") return { kind: "output", stream, bytes: Buffer.from(event.base64, "base64") };

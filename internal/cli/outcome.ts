@@ -27,6 +27,7 @@ const SIGNALS: Readonly<Record<string, number>> = {
 };
 
 const EXIT_FAILED = 1;
+const EXIT_LOGIN = 4;
 const EXIT_DEADLINE = 124;
 const EXIT_SIGNAL_BASE = 128;
 const EXIT_INTERRUPTED = 130;
@@ -57,6 +58,9 @@ export function judgeJob(job: ApiJob): JobOutcome {
       return { exitCode: EXIT_FAILED, message: `job ${job.id} is lost: ${failed}`, hint: again };
   }
   if (job.error?.code === "deadline") return { exitCode: EXIT_DEADLINE, message: failed, hint: null };
+  if (job.error?.code === "agent.login") {
+    return { exitCode: EXIT_LOGIN, message: failed, hint: `log in, then: ${again}` };
+  }
   if (job.error?.code === "interrupted") {
     return { exitCode: EXIT_FAILED, message: `job ${job.id} was interrupted: ${failed}`, hint: again };
   }

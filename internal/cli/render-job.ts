@@ -9,10 +9,19 @@ export function renderJobWork(job: ApiJob): string {
   return job.argv === null ? (job.prompt ?? "") : renderArgv(job.argv);
 }
 
+const WAITS: Readonly<Record<NonNullable<ApiJob["waiting"]>, string>> = {
+  memory: "waiting for memory",
+  count: "waiting for a free slot",
+  limit: "waiting for the usage limit",
+  backoff: "waiting for the service",
+  login: "login needed",
+  agent: "waiting for its agent",
+};
+
 /** What a queued job waits for beyond its turn, in words; null for nothing. */
 export function renderWaiting({ waiting }: ApiJob): string | null {
   if (waiting === null) return null;
-  return waiting === "memory" ? "waiting for memory" : "waiting for a free slot";
+  return WAITS[waiting];
 }
 
 /** What there is to say about a job's state, beside its name, where a person should know at once; null for nothing. */
@@ -42,6 +51,12 @@ export function renderJobs(jobs: readonly ApiJob[], opts: RenderOptions): readon
   );
 }
 
+function renderUsage({ usage }: ApiJob): string | null {
+  if (usage === null) return null;
+  const cost = usage.costUsd === null ? "" : `, $${usage.costUsd.toFixed(4)}`;
+  return `${usage.inputTokens} tokens in, ${usage.outputTokens} out${cost}`;
+}
+
 /** `lane job show`. */
 export function renderJob(job: ApiJob, opts: RenderOptions): readonly string[] {
   const paint = paintState(job.state, opts.style);
@@ -60,6 +75,7 @@ export function renderJob(job: ApiJob, opts: RenderOptions): readonly string[] {
       ["priority", job.priority === 0 ? null : String(job.priority)],
       ["exit", job.exitCode === null ? job.signal : String(job.exitCode)],
       ["error", job.error === null ? null : `${toPlain(job.error.message)} (${job.error.code})`],
+      ["usage", renderUsage(job)],
       ["output", job.truncated ? "cut at the limit" : null],
       ["stream", job.files.stream],
       ["report", job.files.failure],

@@ -7,6 +7,11 @@ export function toPlain(text: string): string {
     .replace(/[\p{Cc}\p{Bidi_Control}]/gu, (char) => `\\x${(char.codePointAt(0) ?? 0).toString(16).padStart(2, "0")}`);
 }
 
+/** As {@link toPlain}, for texts of several lines: line ends and tabs stay. */
+export function toPlainText(text: string): string {
+  return text.replace(/[^\n\t]+/g, toPlain);
+}
+
 /** Cuts text to `width` columns; the cut is marked. */
 export function truncate(text: string, width: number): string {
   const chars = [...text];

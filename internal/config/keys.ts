@@ -5,6 +5,7 @@ import {
   commandLine,
   duration,
   engineAddress,
+  environment,
   integer,
   loginChoice,
   oneOf,
@@ -13,6 +14,7 @@ import {
   positive,
   size,
   text,
+  words,
 } from "./values.ts";
 
 /** The largest wait a timer of Node can hold. */
@@ -49,6 +51,20 @@ const syncCommandOf = (agent: string) =>
     help: `command, as a list of words, that renews ${agent}'s login on this host`,
     schema: orNone(commandLine),
     fallback: () => null,
+    fileOnly: true,
+  });
+const argsOf = (agent: string) =>
+  key({
+    help: `more arguments of ${agent}'s process, as a list of words`,
+    schema: words,
+    fallback: (): readonly string[] => [],
+    fileOnly: true,
+  });
+const envOf = (agent: string) =>
+  key({
+    help: `more variables of ${agent}'s process, as a base address; not for secrets`,
+    schema: environment,
+    fallback: (): Readonly<Record<string, string>> => ({}),
     fileOnly: true,
   });
 const wait = (help: string, defaultMs: number) =>
@@ -132,12 +148,23 @@ export const KEYS = {
     schema: orNone(absolutePath),
     fallback: () => null,
   }),
+  agent: key({
+    help: "agent that prompts go to when neither they nor their lane name one",
+    schema: oneOf(["claude", "codex", "gemini", "shell"]).nullable(),
+    fallback: () => null,
+  }),
   "agents.claude.credentials": loginChoiceOf("claude"),
   "agents.claude.syncCommand": syncCommandOf("claude"),
+  "agents.claude.args": argsOf("claude"),
+  "agents.claude.env": envOf("claude"),
   "agents.codex.credentials": loginChoiceOf("codex"),
   "agents.codex.syncCommand": syncCommandOf("codex"),
+  "agents.codex.args": argsOf("codex"),
+  "agents.codex.env": envOf("codex"),
   "agents.gemini.credentials": loginChoiceOf("gemini"),
   "agents.gemini.syncCommand": syncCommandOf("gemini"),
+  "agents.gemini.args": argsOf("gemini"),
+  "agents.gemini.env": envOf("gemini"),
   "log.level": key({
     help: "what laned logs",
     schema: oneOf(["trace", "debug", "info", "warn", "error"]),

@@ -20,6 +20,7 @@ function failure(run: () => unknown): AppError {
 
 describe("loadConfig", () => {
   it("has the documented defaults", () => {
+    const agent = { credentials: "auto", syncCommand: null, args: [], env: {} };
     const { settings } = loadConfig({ env: {}, files: [], facts: { cores: 8 } });
     expect(settings).toEqual({
       api: { port: 4711 },
@@ -37,11 +38,8 @@ describe("loadConfig", () => {
       },
       mounts: { allow: [] },
       credentials: { folder: null },
-      agents: {
-        claude: { credentials: "auto", syncCommand: null },
-        codex: { credentials: "auto", syncCommand: null },
-        gemini: { credentials: "auto", syncCommand: null },
-      },
+      agent: null,
+      agents: { claude: agent, codex: agent, gemini: agent },
       log: { level: "info" },
       timeouts: {
         startupMs: 120_000,
@@ -141,11 +139,25 @@ log: {level: debug}
       LANEKEEPER_AGENTS_GEMINI_CREDENTIALS: "/run/secrets/gemini.json",
     }).settings;
     expect([agents.claude.credentials, agents.gemini.credentials]).toEqual(["env", "/run/secrets/gemini.json"]);
-    expect(agents.codex).toEqual({ credentials: "auto", syncCommand: ["get", "--all"] });
+    expect(agents.codex).toMatchObject({ credentials: "auto", syncCommand: ["get", "--all"] });
     expect(failure(() => load("agents: {claude: {credentials: rel}}\n")).message).toContain(
       "expected auto, env, file, none or an absolute path",
     );
     expect(failure(() => load("agents: {claude: {syncCommand: get all}}\n")).message).toContain("a list of words");
+  });
+
+  it("takes what is added to an agent's process, and which agent is the default", () => {
+    const { agent, agents } = load(
+      "agent: codex\nagents: {codex: {args: [-c, 'a=1'], env: {BASE_URL: 'http://gateway'}}}\n",
+    ).settings;
+    expect([agent, agents.codex.args, agents.codex.env]).toEqual([
+      "codex",
+      ["-c", "a=1"],
+      { BASE_URL: "http://gateway" },
+    ]);
+    expect(failure(() => load("agent: cluade\n")).message).toContain("agent");
+    expect(failure(() => load("agents: {codex: {env: {'A B': x}}}\n")).message).toContain("no name of an environment");
+    expect(failure(() => load("agents: {codex: {env: {A: 1}}}\n")).message).toContain("a text");
   });
 
   it("takes a folder of credentials, or none", () => {

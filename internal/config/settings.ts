@@ -25,6 +25,8 @@ export interface Settings {
   readonly mounts: { readonly allow: readonly AllowedMount[] };
   /** Host folder of credential files for every lane. */
   readonly credentials: { readonly folder: string | null };
+  /** Agent of prompts that name none, in lanes that name none. */
+  readonly agent: SettingValues["agent"];
   /** By the agent's name. */
   readonly agents: Readonly<Record<"claude" | "codex" | "gemini", AgentSettings>>;
   readonly log: { readonly level: SettingValues["log.level"] };
@@ -56,6 +58,10 @@ export interface AgentSettings {
   readonly credentials: "auto" | "env" | "file" | "none" | `/${string}`;
   /** Command line that renews its login on the host. */
   readonly syncCommand: readonly string[] | null;
+  /** Additional arguments of its process. */
+  readonly args: readonly string[];
+  /** Additional variables of its process; not secrets. */
+  readonly env: Readonly<Record<string, string>>;
 }
 
 /** The flat values of the table as nested settings. */
@@ -80,14 +86,8 @@ export function toSettings(values: SettingValues): Settings {
     },
     mounts: { allow: values["mounts.allow"] },
     credentials: { folder: values["credentials.folder"] },
-    agents: {
-      claude: {
-        credentials: values["agents.claude.credentials"],
-        syncCommand: values["agents.claude.syncCommand"],
-      },
-      codex: { credentials: values["agents.codex.credentials"], syncCommand: values["agents.codex.syncCommand"] },
-      gemini: { credentials: values["agents.gemini.credentials"], syncCommand: values["agents.gemini.syncCommand"] },
-    },
+    agent: values.agent,
+    agents: { claude: agentOf(values, "claude"), codex: agentOf(values, "codex"), gemini: agentOf(values, "gemini") },
     log: { level: values["log.level"] },
     timeouts: {
       startupMs: values["timeouts.startup"],
@@ -109,5 +109,14 @@ export function toSettings(values: SettingValues): Settings {
       forgetMs: values["backoff.forget"],
       failures: values["backoff.failures"],
     },
+  };
+}
+
+function agentOf(values: SettingValues, name: "claude" | "codex" | "gemini"): AgentSettings {
+  return {
+    credentials: values[`agents.${name}.credentials`],
+    syncCommand: values[`agents.${name}.syncCommand`],
+    args: values[`agents.${name}.args`],
+    env: values[`agents.${name}.env`],
   };
 }

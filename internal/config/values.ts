@@ -100,13 +100,26 @@ export const loginChoice = z.union(
   { error: "expected auto, env, file, none or an absolute path" },
 );
 
+/** Words of a command line. */
+export const words = z.array(
+  z.string().refine((word) => !word.includes("\0"), "must not hold a NUL"),
+  { error: "expected a list of words" },
+);
+
 /** A command line as a list of words, without a shell. */
-export const commandLine = z
-  .array(
-    z.string().refine((word) => !word.includes("\0"), "must not hold a NUL"),
-    { error: "expected a list of words" },
+export const commandLine = words.min(1, "expected at least the program");
+
+/** Variables of a process. */
+export const environment = z
+  .record(
+    z.string(),
+    z.string({ error: "expected a text" }).refine((value) => !value.includes("\0"), "must not hold a NUL"),
+    { error: "expected a mapping of names to texts" },
   )
-  .min(1, "expected at least the program");
+  .refine(
+    (variables) => Object.keys(variables).every((name) => /^[A-Za-z_][A-Za-z0-9_]*$/.test(name)),
+    "holds what is no name of an environment variable",
+  );
 
 /** The allow list: paths (read-only), or `{path, readOnly: false}`. */
 export const allowedMounts = z.array(

@@ -38,10 +38,13 @@ import {
   type SupervisorLimits,
 } from "../supervisor/index.ts";
 import type { LaneApiRequest, LaneApiResponse } from "../workerlink/index.ts";
+import { type AccountBook, openAccountBook } from "./account-book.ts";
 import { type CredentialDesk, type CredentialDeskDeps, openCredentialDesk } from "./credential-desk.ts";
 import { openDeliveryMark } from "./delivery-mark.ts";
 import { readInstallId } from "./install-id.ts";
+import { createLoginKeeper } from "./login-keeper.ts";
 import { createOutputKeeper } from "./output-keeper.ts";
+import { createPromptResolver } from "./prompt-work.ts";
 import { createRedaction } from "./redaction.ts";
 import { createWorkerLinks, type DaemonLink } from "./worker-links.ts";
 
@@ -88,7 +91,11 @@ export interface Core extends AsyncDisposable {
   /** Installed agents. */
   readonly agents: AgentCache;
   readonly credentials: CredentialDesk;
+  /** The accounts that agents work under. */
+  readonly accounts: AccountBook;
 }
+
+const NO_EXTRAS = { args: [], env: {} } as const;
 
 /** Opens the store and starts supervisor and dispatcher. Hold the daemon's lock first. @throws store.*, host.tool_missing */
 export async function startCore(options: CoreOptions): Promise<Core> {
@@ -107,6 +114,7 @@ export async function startCore(options: CoreOptions): Promise<Core> {
     onError: (err, path) => log.error({ err, path }, "a job's files cannot be written; jobs go on without them"),
   });
   let credentials: CredentialDesk | null = null;
+  let onLogins = () => {};
   try {
     const facts = await installFacts(install, options);
     const agents = await openAgentCache({
@@ -132,9 +140,58 @@ export async function startCore(options: CoreOptions): Promise<Core> {
           return seen.lane.id !== laneId && seen.credentials === digest ? [seen.lane.name] : [];
         }),
       onSecrets: redaction.renew,
-      onChange: () => supervisor.credentialsChanged(),
+      onChange: () => {
+        supervisor.credentialsChanged();
+        onLogins();
+      },
     });
     credentials = desk;
+    const accounts = openAccountBook({
+      records: store.accounts,
+      clock: systemClock,
+      log: log.child({ component: "accounts" }),
+      onChange: () => setImmediate(() => dispatcher.readmit()),
+    });
+    const logins = createLoginKeeper({
+      agents: AGENTS.map(({ name }) => name),
+      loginOf: desk.loginOf,
+      renewLogin: desk.renewLogin,
+      accounts,
+      retry: (jobId) => void dispatcher.retry(jobId),
+      onNeeded: (job, agent) => {
+        const data = { agent };
+        store.feed.append({
+          atMs: systemClock.nowMs(),
+          type: "agent.login_needed",
+          lane: job.laneId,
+          job: job.id,
+          data,
+        });
+      },
+      log: log.child({ component: "accounts" }),
+    });
+    onLogins = () => {
+      logins.changed();
+      dispatcher.readmit();
+    };
+    const specOf = (laneId: string) => {
+      const lane = supervisor.findLane(laneId);
+      return lane && (store.lanes.findGeneration(laneId, lane.generation)?.spec ?? null);
+    };
+    const work = createPromptResolver({
+      commands: createCommandResolver({ outputCapBytes: DEFAULT_POLICY.outputCapBytes }),
+      nowMs: systemClock.nowMs,
+      outputCapBytes: DEFAULT_POLICY.outputCapBytes,
+      installed: () => agents.specs().map(({ agent }) => agent),
+      programOf: (laneId, agent) => specOf(laneId)?.agents.find((one) => one.agent === agent)?.program ?? null,
+      extrasOf: (agent) => (agent === "shell" ? NO_EXTRAS : settings.agents[agent]),
+      loginOf: desk.loginOf,
+      preferred: (laneId) => supervisor.findLane(laneId)?.settings.agent ?? settings.agent,
+      agentUid: (laneId) => specOf(laneId)?.security.agentUid ?? null,
+      sessions: store.jobs,
+      accounts,
+      onLoginFailed: logins.failed,
+    });
     const dispatcher = createDispatcher({
       store,
       clock: systemClock,
@@ -142,7 +199,7 @@ export async function startCore(options: CoreOptions): Promise<Core> {
       redact: redaction.redact,
       files: files satisfies AttemptFiles,
       findSpec: (laneId, generation) => store.lanes.findGeneration(laneId, generation)?.spec ?? null,
-      work: createCommandResolver({ outputCapBytes: DEFAULT_POLICY.outputCapBytes }),
+      work,
       freeMemoryBytes: readFreeMemory,
       policy: toPolicy(settings),
       // Never from inside the dispatcher's own call.
@@ -187,8 +244,10 @@ export async function startCore(options: CoreOptions): Promise<Core> {
       files,
       agents,
       credentials: desk,
+      accounts,
       async [Symbol.asyncDispose]() {
         await desk[Symbol.asyncDispose]();
+        await logins[Symbol.asyncDispose]();
         await supervisor.close();
         await dispatcher[Symbol.asyncDispose]();
         await keeper[Symbol.asyncDispose]();

@@ -10,7 +10,7 @@ import { toIso } from "./show-credentials.ts";
 const NAMED_MAX = 5;
 
 /** Logins as the host API needs them: what the desk knows, and the lanes that have them. */
-export function createCredentialService({ credentials, supervisor }: Core): CredentialService {
+export function createCredentialService({ accounts, credentials, supervisor }: Core): CredentialService {
   function toApi({ name, title }: LoginOwner): ApiCredential {
     const state = credentials.stateOf(name);
     const login = loginIn(state);
@@ -43,6 +43,9 @@ export function createCredentialService({ credentials, supervisor }: Core): Cred
       const owner = credentials.owners.find((one) => one.name === name);
       if (!owner) throw new AppError({ code: "usage.invalid", message: `${title} needs no login` });
       const changed = await credentials.renewLogin(name, opts);
+      // Somebody has seen to it: what the account was held for is to be found out anew.
+      const login = loginIn(credentials.stateOf(name));
+      if (login) accounts.renew(login.account);
       return { ...toApi(owner), changed };
     },
   };

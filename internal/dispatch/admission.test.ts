@@ -60,7 +60,7 @@ describe("over all lanes", () => {
   };
   const look = (job: Job) => {
     const now = bench.dispatcher.findJob(job.id);
-    return bench.dispatcher.waitingOf(now) ?? now.state.phase;
+    return bench.dispatcher.waitingOf(now)?.reason ?? now.state.phase;
   };
 
   it("runs as many as the lanes without limits", async () => {

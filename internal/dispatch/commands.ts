@@ -13,9 +13,10 @@ export interface Submitted {
 
 /** Commits the job, or finds it by its key, before it returns. @throws usage.invalid, request.key_conflict, lane.not_found */
 export function submit(ctx: DispatchContext, opts: { readonly laneId: string; readonly spec: JobSpec }): Submitted {
-  const { laneId, spec } = opts;
-  ctx.work.check(spec);
-  const bodyHash = bodyHashOf(spec);
+  const { laneId } = opts;
+  const spec = ctx.work.settle(opts.spec, laneId);
+  // Of the caller's own words: what they leave open may be settled otherwise the next time.
+  const bodyHash = bodyHashOf(opts.spec);
   const submitted = ctx.writer.commit((): Submitted => {
     const known = spec.key === null ? null : ctx.store.jobs.findByKey(laneId, spec.key);
     if (known) {

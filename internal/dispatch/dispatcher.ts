@@ -1,7 +1,6 @@
 import { TaskGroup } from "../base/index.ts";
 import type { Job, JobLogEvent, JobSpec, WorkerEvent } from "../job/index.ts";
 import type { HeartbeatReport } from "../protocol/index.ts";
-import type { WaitReason } from "./admission.ts";
 import { attachLink, detachLink } from "./attach.ts";
 import { cancel, findJob, retry, type Submitted, setWaiting, submit } from "./commands.ts";
 import type { DispatchContext, DispatcherDeps } from "./context.ts";
@@ -14,7 +13,7 @@ import { attemptKey, createLaneSlots } from "./lane-slot.ts";
 import { mustFind } from "./must-find.ts";
 import { READ_EVENTS_MAX } from "./policy.ts";
 import type { CallOptions, LaneLink } from "./ports.ts";
-import { createPump } from "./pump.ts";
+import { createPump, type Wait } from "./pump.ts";
 import { createWakeHub } from "./wake-hub.ts";
 import { createWatch, type JobProgress } from "./watch.ts";
 
@@ -68,8 +67,10 @@ export interface Dispatcher extends AsyncDisposable {
   resume(laneId: string): void;
   /** Why queued jobs wait (`lane is stopped`), null for just their turn. Cheap when nothing changed. Never throws. */
   setWaiting(laneId: string, reason: string | null): void;
-  /** What a queued job waits for when its lane could begin it now: memory, or the end of another job. Never stored. */
-  waitingOf(job: Job): WaitReason | null;
+  /** What a queued job waits for when its lane could begin it now: room, or its account. Never stored. */
+  waitingOf(job: Job): Wait | null;
+  /** What holds jobs may have changed: looks again at those that wait. Never throws. */
+  readmit(): void;
   /** How far a job is known to have come; null for one that does not run. Never stored. */
   progressOf(job: Job): JobProgress | null;
   /** How many jobs have made no progress for long. */
@@ -150,6 +151,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     },
     setWaiting: (laneId, reason) => setWaiting(ctx, laneId, reason),
     waitingOf: pump.waitingOf,
+    readmit: pump.readmit,
     busy: (laneId) => jobs.hasActive(laneId),
     queued: (laneId) => jobs.countQueued(laneId),
     [Symbol.asyncDispose]: async () => {

@@ -219,12 +219,15 @@ function append(
   let job = at.job;
   let from = 0;
   for (const [i, event] of events.entries()) {
-    const change = isCurrent(job, attempt) ? toJobEvent(event) : null;
+    if (event.type === "session") ctx.store.jobs.putSession(job.id, event.session, ctx.clock.nowMs());
+    const judged = job;
+    const change = isCurrent(job, attempt) ? toJobEvent(event, (result) => ctx.work.judge(judged, result)) : null;
     if (!change) continue;
     ctx.store.jobs.appendWorkerEvents(job.id, attempt, events.slice(from, i + 1));
     from = i + 1;
     // The worker's clock is the lane's; a time ahead of ours is not believed.
-    job = ctx.writer.apply(job, change, { atMs: Math.min(event.atMs, ctx.clock.nowMs()) });
+    job = ctx.writer.apply(job, change.event, { atMs: Math.min(event.atMs, ctx.clock.nowMs()) });
+    if (change.again !== null) job = ctx.writer.apply(job, { type: "retry" }, { detail: change.again });
   }
   ctx.store.jobs.appendWorkerEvents(job.id, attempt, events.slice(from));
   return job;

@@ -1,4 +1,13 @@
-import type { HostEventBody, Job, JobLogEvent, JobSpec, TerminalState, WorkerEvent } from "../job/index.ts";
+import type {
+  HostEventBody,
+  Job,
+  JobError,
+  JobLogEvent,
+  JobResult,
+  JobSpec,
+  TerminalState,
+  WorkerEvent,
+} from "../job/index.ts";
 import type { AttemptReport, StartWork } from "../protocol/index.ts";
 import type { FailureReport } from "./failure-report.ts";
 
@@ -75,6 +84,12 @@ export interface JobRecords {
   ): readonly { readonly job: string; readonly attempt: number; readonly lastSeq: number }[];
   findSpool(laneId: string): string | null;
   saveSpool(laneId: string, spool: string, atMs: number): void;
+  /** The agent's session that a prompt is in; the job's latest counts. */
+  putSession(job: string, session: string, atMs: number): void;
+  /** The session of a job, null while there is none. */
+  findSession(job: string): string | null;
+  /** The latest session of the agent in the lane. */
+  findLastSession(laneId: string, agent: string): string | null;
   /** The events must follow on the last one on record. */
   appendWorkerEvents(job: string, attempt: number, events: readonly WorkerEvent[]): void;
   appendHostEvent(job: string, attempt: number, atMs: number, body: HostEventBody): void;
@@ -97,14 +112,39 @@ export interface DispatchStore {
   };
 }
 
+/** What keeps a job from being started although its lane could. */
+export interface Hold {
+  readonly reason: "limit" | "backoff" | "login" | "agent";
+  /** For people. */
+  readonly detail: string;
+  /** When it ends by itself, ms since the epoch; null when something has to happen first. */
+  readonly untilMs: number | null;
+}
+
+/** How an attempt that ended by itself is to be seen. */
+export interface Judgement {
+  /** Null: the work is done. */
+  readonly error: JobError | null;
+  /** Why the job is queued again at once, on record; null when its end stands. */
+  readonly again: string | null;
+}
+
 /**
- * Turns a job into what the worker executes. Agents add themselves here, and nowhere else in dispatch.
+ * Turns a job into what the worker executes, and its end into an outcome. Agents add themselves here, and nowhere else
+ * in dispatch.
  */
 export interface WorkResolver {
-  /** Called before a job is taken. @throws usage.invalid for work that cannot be done here */
-  check(spec: JobSpec): void;
+  /**
+   * Called before a job is taken: the spec with everything settled that must not change later, as which agent it goes to.
+   * @throws usage.invalid for work that cannot be done here
+   */
+  settle(spec: JobSpec, laneId: string): JobSpec;
   /** Called for each sending of an attempt; may be repeated. A rejection fails the attempt as `start_failed`. */
   resolve(job: Job, opts: CallOptions): Promise<StartWork>;
+  /** May the job be started now? Quick; never throws. */
+  holdOf(job: Job): Hold | null;
+  /** Called within the commit of an attempt's end. Null: by its exit code. Must not throw. */
+  judge(job: Job, result: JobResult): Judgement | null;
 }
 
 /**

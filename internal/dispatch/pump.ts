@@ -3,7 +3,11 @@ import { isActive, type Job } from "../job/index.ts";
 import { decideAdmission, inTurn, type WaitReason } from "./admission.ts";
 import type { DispatchContext } from "./context.ts";
 import type { LaneSlot } from "./lane-slot.ts";
+import type { Hold } from "./ports.ts";
 import { sendStart } from "./send.ts";
+
+/** A hold is looked at again this often: the wall clock it is told in can be set. */
+const HOLD_LOOK_MS = 30_000;
 
 /** Begins jobs: one per lane at a time, and over all lanes as many as the machine has room for. */
 export interface Pump {
@@ -12,15 +16,21 @@ export interface Pump {
   /** What ran may run no more: looks again at the jobs that wait for room. Never throws. */
   readmit(): void;
   /** What the job waits for when only room keeps it; null for everything else. Of this process alone, never stored. */
-  waitingOf(job: Job): WaitReason | null;
+  waitingOf(job: Job): Wait | null;
   /** Begins nothing any more. */
   close(): void;
+}
+
+/** Why a job is not begun, and what there is to say beyond that. */
+export interface Wait {
+  readonly reason: WaitReason | Hold["reason"];
+  readonly detail: string | null;
 }
 
 /** See {@link Pump}. */
 export function createPump(context: () => DispatchContext): Pump {
   /** By lane: its next job, when it could be begun but for want of room. */
-  const waits = new Map<string, { readonly job: string; readonly reason: WaitReason }>();
+  const waits = new Map<string, Wait & { readonly job: string }>();
   /** By job: since when (monotonic ms) it has been seen to run out of reach. */
   let silentSince: ReadonlyMap<string, number> = new Map();
   let stopTimer: (() => void) | null = null;
@@ -36,16 +46,25 @@ export function createPump(context: () => DispatchContext): Pump {
     waits.clear();
     const heads = [...lanes].flatMap((laneId) => guarded(laneId, () => headOf(ctx, laneId)) ?? []);
     let reason: WaitReason | null = null;
+    let againMs = Number.POSITIVE_INFINITY;
     for (const job of inTurn(heads)) {
+      const hold = ctx.work.holdOf(job);
+      if (hold !== null) {
+        waits.set(job.laneId, { job: job.id, reason: hold.reason, detail: hold.detail });
+        againMs = Math.min(againMs, untilLook(hold, ctx.clock.nowMs()));
+        continue;
+      }
       // Nobody overtakes one that waits: it may need what is left now.
       reason ??= guarded(job.laneId, () => begin(ctx, job));
-      if (reason !== null) waits.set(job.laneId, { job: job.id, reason });
+      if (reason !== null) waits.set(job.laneId, { job: job.id, reason, detail: null });
     }
-    // Nobody tells us when memory comes free, nor when a job has been out of reach for long enough.
-    if (reason === "memory" || (reason === "count" && silentSince.size > 0)) {
-      stopTimer = ctx.clock.timer(ctx.policy.readmitMs, () => look([]));
-    }
+    if (mayPassUnseen(reason)) againMs = Math.min(againMs, ctx.policy.readmitMs);
+    if (Number.isFinite(againMs)) stopTimer = ctx.clock.timer(againMs, () => look([]));
   };
+
+  /** Nobody tells us when memory comes free, nor when a job has been out of reach for long enough. */
+  const mayPassUnseen = (reason: WaitReason | null) =>
+    reason === "memory" || (reason === "count" && silentSince.size > 0);
 
   /** Begins the job, or says why not. @throws store.* */
   const begin = (ctx: DispatchContext, job: Job): WaitReason | null => {
@@ -118,7 +137,7 @@ export function createPump(context: () => DispatchContext): Pump {
     waitingOf: (job) => {
       const wait = waits.get(job.laneId);
       const isNext = job.state.phase === "queued" && wait?.job === job.id;
-      return isNext && freeSlot(context(), job.laneId) ? wait.reason : null;
+      return isNext && freeSlot(context(), job.laneId) ? { reason: wait.reason, detail: wait.detail } : null;
     },
     close: () => {
       closed = true;
@@ -126,6 +145,11 @@ export function createPump(context: () => DispatchContext): Pump {
       stopTimer = null;
     },
   };
+}
+
+/** ms until a hold is to be looked at again; infinite for one that does not end by itself. */
+function untilLook({ untilMs }: Hold, nowMs: number): number {
+  return untilMs === null ? Number.POSITIVE_INFINITY : Math.min(Math.max(untilMs - nowMs, 0), HOLD_LOOK_MS);
 }
 
 /** The lane's slot when a job may be sent: a link is there, nothing drains it, nothing of an earlier job is left. */

@@ -44,17 +44,36 @@ function textOf(chunk: OutputChunk): string {
 
 function withText(event: Output, text: string): WorkerEvent {
   if (text === textOf(event)) return event;
-  const { seq, atMs, type, stream } = event;
-  if ("text" in event) return { seq, atMs, type, stream, text };
-  return { seq, atMs, type, stream, base64: Buffer.from(text, "latin1").toString("base64") };
+  if ("text" in event) return { ...event, text };
+  return { ...event, base64: Buffer.from(text, "latin1").toString("base64") };
 }
 
 function redactOther(event: WorkerEvent, redact: Redact): WorkerEvent {
-  return event.type === "finished" ? { ...event, outcome: redactOutcome(event.outcome, redact) } : event;
+  switch (event.type) {
+    case "finished":
+      return { ...event, outcome: redactOutcome(event.outcome, redact) };
+    case "started":
+    case "gap":
+    case "cancelling":
+      return event;
+    default:
+      return redactTexts(event, redact);
+  }
+}
+
+/** The value with every text in it redacted; the same value when nothing was found. */
+function redactTexts<T>(value: T, redact: Redact): T {
+  const text = JSON.stringify(value, (_, one: unknown) => (typeof one === "string" ? redact(one) : one));
+  return JSON.parse(text) as T;
 }
 
 function redactOutcome(outcome: WorkerOutcome, redact: Redact): WorkerOutcome {
-  const result: JobResult = { ...outcome.result, stderrTail: redact(outcome.result.stderrTail) };
+  const { stderrTail, agent } = outcome.result;
+  const result: JobResult = {
+    ...outcome.result,
+    stderrTail: redact(stderrTail),
+    ...(agent && { agent: redactTexts(agent, redact) }),
+  };
   return outcome.kind === "failed"
     ? { ...outcome, result, error: redactError(outcome.error, redact) }
     : { ...outcome, result };

@@ -9,10 +9,13 @@ import type { WorkResolver } from "./ports.ts";
  */
 export function createCommandResolver(opts: { readonly outputCapBytes: number }): WorkResolver {
   return {
-    check: (spec) => {
+    settle: (spec) => {
       argvOf(spec);
+      return spec;
     },
     resolve: async (job) => toStartWork(job, opts.outputCapBytes),
+    holdOf: () => null,
+    judge: () => null,
   };
 }
 
@@ -31,7 +34,7 @@ function argvOf(spec: JobSpec): readonly string[] {
   if (spec.work.kind === "command") return spec.work.argv;
   throw new AppError({
     code: "usage.invalid",
-    message: "prompts cannot be run yet: agents come later",
+    message: "prompts need an agent, and there is none here",
     hint: "give a command instead: lane run <lane> -- CMD ARG...",
   });
 }

@@ -127,7 +127,9 @@ describe("refusals", () => {
     await bench[Symbol.asyncDispose]();
     bench = openBench({
       work: {
-        check: () => {},
+        settle: (spec) => spec,
+        holdOf: () => null,
+        judge: () => null,
         resolve: async () => {
           throw new Error("no such agent");
         },

@@ -113,6 +113,12 @@ export interface LaneService {
   ): Promise<{ readonly container: string | null; readonly lines: readonly string[] }>;
 }
 
+/** Why a job is not begun, and what there is to say beyond that. */
+export interface JobWait {
+  readonly reason: NonNullable<ApiJob["waiting"]>;
+  readonly detail: string | null;
+}
+
 /** Work. The dispatcher fits as it is. */
 export interface JobService {
   /** On the disk before it resolves. @throws request.key_conflict, usage.invalid */
@@ -132,7 +138,9 @@ export interface JobService {
   /** An ended job stays as it is. */
   cancel(id: string): Awaitable<Job>;
   /** What keeps a queued job that its lane could begin now; null for every other job. From memory. */
-  waitingOf(job: Job): ApiJob["waiting"];
+  waitingOf(job: Job): JobWait | null;
+  /** The agent's session a prompt is or was in. */
+  sessionOf(job: Job): string | null;
   /** How far a running job is known to have come; null for every other job. From memory. */
   progressOf(job: Job): { readonly lastAtMs: number | null; readonly stuckForMs: number | null } | null;
   /** Files of the job's latest attempt, where they are there. */

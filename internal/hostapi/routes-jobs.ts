@@ -146,8 +146,12 @@ function named(ports: HostApiPorts, job: Job) {
 }
 
 function shown({ jobs }: HostApiPorts, job: Job, laneName: string) {
-  const progress = jobs.progressOf(job);
-  return toApiJob(job, laneName, { waiting: jobs.waitingOf(job), files: jobs.filesOf(job), progress });
+  return toApiJob(job, laneName, {
+    wait: jobs.waitingOf(job),
+    files: jobs.filesOf(job),
+    session: jobs.sessionOf(job),
+    progress: jobs.progressOf(job),
+  });
 }
 
 function toJobSpec(body: SubmitJob, header: string | null): JobSpec {

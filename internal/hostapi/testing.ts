@@ -234,7 +234,11 @@ export function makeBench(): Bench {
         }),
       findJob: (id) => note("jobs.findJob", [id], () => jobOf(id)),
       listJobs: (opts) => note("jobs.listJobs", [opts], () => jobs),
-      waitingOf: (job) => waiting.get(job.id) ?? null,
+      waitingOf: (job) => {
+        const reason = waiting.get(job.id);
+        return reason ? { reason, detail: null } : null;
+      },
+      sessionOf: () => null,
       progressOf: (job) => progress.get(job.id) ?? null,
       filesOf: (job) => {
         const stream = job.state.attempt === 0 ? null : `/state/jobs/${job.id}/${job.state.attempt}.ndjson`;

@@ -1,5 +1,5 @@
 import { renderDuration } from "../base/index.ts";
-import { isTerminal, type Job, type JobLogEvent, type JobState } from "../job/index.ts";
+import { type AgentUsage, isTerminal, type Job, type JobLogEvent, type JobState } from "../job/index.ts";
 import { containerOf, type LaneHistoryEntry, type LaneState, type Workspace } from "../lane/index.ts";
 import type {
   ApiFeedEntry,
@@ -11,7 +11,7 @@ import type {
   ApiWorkspace,
 } from "../protocol/index.ts";
 import { isDestructive, type Plan, renderStep } from "../reconcile/index.ts";
-import type { FeedEntry, JobService, LaneView } from "./ports.ts";
+import type { FeedEntry, JobService, JobWait, LaneView } from "./ports.ts";
 
 /** Domain values as they cross the wire: times become ISO 8601, tagged unions become flat fields. */
 
@@ -77,12 +77,16 @@ export function toApiPlan(laneId: string, plan: Plan): ApiPlan {
   return { lane: laneId, steps };
 }
 
-/** A job. `laneName` is the lane's id where the lane is gone; `beside` is what is not on record, see `JobService`. */
-export function toApiJob(
-  job: Job,
-  laneName: string,
-  beside: Pick<ApiJob, "waiting" | "files"> & { readonly progress: ReturnType<JobService["progressOf"]> },
-): ApiJob {
+/** What is shown of a job beside its record: see `JobService`. */
+export interface JobSurroundings {
+  readonly wait: JobWait | null;
+  readonly files: ApiJob["files"];
+  readonly session: string | null;
+  readonly progress: ReturnType<JobService["progressOf"]>;
+}
+
+/** A job. `laneName` is the lane's id where the lane is gone. */
+export function toApiJob(job: Job, laneName: string, beside: JobSurroundings): ApiJob {
   const { state, spec } = job;
   const { work } = spec;
   const stuckForMs = beside.progress?.stuckForMs ?? null;
@@ -96,19 +100,22 @@ export function toApiJob(
     prompt: work.kind === "prompt" ? work.prompt : null,
     agent: work.kind === "prompt" ? work.agent : null,
     state: state.phase,
-    detail: detailOf(state) ?? (stuckForMs === null ? null : `no progress for ${renderDuration(stuckForMs)}`),
-    waiting: beside.waiting,
+    detail:
+      beside.wait?.detail ??
+      detailOf(state) ??
+      (stuckForMs === null ? null : `no progress for ${renderDuration(stuckForMs)}`),
+    waiting: beside.wait?.reason ?? null,
     lastProgressAt: isoOrNull(beside.progress?.lastAtMs ?? null),
     stuck: stuckForMs !== null,
     attempt: state.attempt,
     key: spec.key,
     priority: spec.priority,
-    session: null,
+    session: beside.session,
     exitCode: result?.exitCode ?? null,
     signal: result?.signal ?? null,
     truncated: result?.truncated ?? false,
-    text: null,
-    usage: null,
+    text: result?.agent?.text ?? null,
+    usage: usageOf(result?.agent?.usage ?? null),
     git: null,
     error: errorOf(state),
     files: beside.files,
@@ -116,6 +123,12 @@ export function toApiJob(
     startedAt: isoOrNull(job.startedAtMs),
     endedAt: isTerminal(state) ? isoOrNull(job.endedAtMs) : null,
   };
+}
+
+function usageOf(usage: AgentUsage | null): ApiJob["usage"] {
+  if (usage === null) return null;
+  const { inputTokens, outputTokens, costUsd } = usage;
+  return { inputTokens, outputTokens, costUsd };
 }
 
 function detailOf(state: JobState): string | null {

@@ -1,3 +1,4 @@
+import type { AgentEvent } from "./agent-events.ts";
 import type { JobError, JobResult } from "./job-state.ts";
 
 /**
@@ -10,12 +11,19 @@ export type WorkerEvent = { readonly seq: number; readonly atMs: number } & Work
 export type WorkerEventBody =
   /** The start marker exists: the process was executed. `pid` is the one inside the container. */
   | { readonly type: "started"; readonly pid: number }
-  | ({ readonly type: "output"; readonly stream: "stdout" | "stderr" } & OutputChunk)
+  /** `raw`: an agent's own stream, whose meaning is in the events beside it. */
+  | ({
+      readonly type: "output";
+      readonly stream: "stdout" | "stderr";
+      readonly raw?: true | undefined;
+    } & OutputChunk)
   /** Output between two events was cut. */
   | { readonly type: "gap"; readonly bytes: number }
   /** Processes are still being ended. */
   | { readonly type: "cancelling"; readonly signal: string }
-  | { readonly type: "finished"; readonly outcome: WorkerOutcome };
+  | { readonly type: "finished"; readonly outcome: WorkerOutcome }
+  /** Of prompts: what the agent's stream means. The stream itself is `output` as well. */
+  | AgentEvent;
 
 /** Output is text where it is UTF-8, else base 64. Exactly one of both is there. */
 export type OutputChunk = { readonly text: string } | { readonly base64: string };

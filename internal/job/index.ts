@@ -1,3 +1,4 @@
+export type { AgentEvent, AgentFailureFacts, AgentSummary, AgentUsage } from "./agent-events.ts";
 export type { HostEventBody, JobLogEvent, OutputChunk, WorkerEvent, WorkerEventBody, WorkerOutcome } from "./events.ts";
 export type { Job, JobSpec, JobWork, RetryPolicy } from "./job-spec.ts";
 export {

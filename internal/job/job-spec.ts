@@ -1,6 +1,6 @@
 import type { JobState } from "./job-state.ts";
 
-/** What is to be done: a command, or (with the agents) a prompt. */
+/** What is to be done: a command, or a prompt to an agent. */
 export type JobWork =
   | { readonly kind: "command"; readonly argv: readonly string[] }
   | {

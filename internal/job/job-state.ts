@@ -1,4 +1,5 @@
 import { AppError, assertNever } from "../base/index.ts";
+import type { AgentSummary } from "./agent-events.ts";
 
 /**
  * The life of a job.
@@ -71,13 +72,15 @@ export interface JobResult {
   readonly stderrTail: string;
   /** Output was cut at the cap. */
   readonly truncated: boolean;
+  /** Of a prompt: what its agent said of the run. */
+  readonly agent?: AgentSummary | undefined;
 }
 
 /** Why a job failed or is lost. */
 export interface JobError {
   /**
    * Stable word: `exit`, `signal`, `deadline`, `interrupted`, `start_failed`, `refused`, `container_gone`, `spool_lost`,
-   * `spool_failed`, `spool_corrupt`.
+   * `spool_failed`, `spool_corrupt`; of prompts `agent.<kind>`, the kinds being those of `agents/`.
    */
   readonly code: string;
   readonly message: string;

@@ -112,8 +112,12 @@ export const jobSchema = z.object({
   state: z.string(),
   /** Why a queued job waits, that the worker is out of reach, or for how long a running job has made no progress. */
   detail: nullable(z.string()),
-  /** Why a queued job is not begun although its lane could: the host is short of memory, or enough jobs run already. */
-  waiting: nullable(z.enum(["memory", "count"])),
+  /**
+   * Why a queued job is not begun although its lane could: the host is short of memory, enough jobs run already, or its
+   * agent's account is at its usage limit, is being spared, or has to log in, or the lane's container was made without
+   * the agent; `detail` says more.
+   */
+  waiting: nullable(z.enum(["memory", "count", "limit", "backoff", "login", "agent"])),
   /** When a running job was last seen to do something: output, CPU time, other processes. Null where that is not known. */
   lastProgressAt: nullable(iso).optional(),
   /** It runs, and its processes have done nothing for longer than `jobs.stuckAfter`. */

@@ -7,6 +7,13 @@ import { count, credentialPath, generation, hex, id } from "./link-values.ts";
  * which the worker never parses: building schemas costs a start of it about 3 ms.
  */
 
+/** A tree of settings that are no secrets. */
+type AgentSettings = { [key: string]: string | boolean | AgentSettings };
+const agentSettings: z.ZodType<AgentSettings> = z.record(
+  z.string(),
+  z.lazy(() => z.union([z.string(), z.boolean(), agentSettings])),
+);
+
 /** The work itself, already resolved to what is executed. */
 export const startWorkSchema = z.strictObject({
   argv: z.array(z.string().max(131_072)).min(1).max(1024),
@@ -19,6 +26,13 @@ export const startWorkSchema = z.strictObject({
   deadlineMs: z.number().int().positive().nullable(),
   /** Output beyond this many bytes is cut and marked. */
   outputCapBytes: z.number().int().positive(),
+  /** Of prompts: whose stream stdout is. Left out for commands, which workers of all builds can run. */
+  agent: z.string().max(64).optional(),
+  /** Settings that are to be in JSON files below the agent's home before it starts. */
+  files: z
+    .array(z.strictObject({ path: credentialPath, settings: agentSettings }))
+    .max(16)
+    .optional(),
 });
 
 /** One credential file as it is delivered. `path` is relative to the agent's home. */

@@ -60,6 +60,12 @@ export const LINK_CLOSE = {
 /** What one delivery of credentials may hold: in base64 it fits a frame. */
 export const CREDENTIAL_LIMITS = { files: 64, fileBytes: 256 * 1024, totalBytes: 512 * 1024, pathBytes: 512 } as const;
 
+/**
+ * What an agent's event may hold: UTF-16 units of a text and of a name, entries of a list. The worker cuts to these
+ * before it spools.
+ */
+export const AGENT_LIMITS = { text: 65_536, name: 1024, list: 256 } as const;
+
 /** One name on a credential's path: room is left below the 255 bytes of a file system for the name of a draft. */
 const CREDENTIAL_NAME_BYTES = 200;
 

@@ -14,6 +14,9 @@ export const id = z
 export const count = z.number().int().nonnegative();
 export const generation = z.number().int().positive();
 
+/** What all events of an attempt have. */
+export const eventBase = { seq: z.number().int().positive(), atMs: count };
+
 export const jobError = z.strictObject({ code: z.string().max(64), message: z.string().max(4096) });
 
 export const credentialPath = z.string().refine(isCredentialPath, "not a path below the agent's home");

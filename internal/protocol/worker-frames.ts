@@ -1,6 +1,7 @@
 import * as z from "zod";
+import { AGENT_EVENTS, agentSummarySchema } from "./agent-frames.ts";
 import { CREDENTIAL_LIMITS, LINK_EVENTS_PER_FRAME } from "./link-terms.ts";
-import { count, credentialPath, generation, hex, id, jobError } from "./link-values.ts";
+import { count, credentialPath, eventBase, generation, hex, id, jobError } from "./link-values.ts";
 
 /** The frames of the worker as schemas; `link-terms.ts` says how they are used. */
 
@@ -9,6 +10,7 @@ const jobResult = z.strictObject({
   signal: z.string().max(32).nullable(),
   stderrTail: z.string().max(16_384),
   truncated: z.boolean(),
+  agent: agentSummarySchema.optional(),
 });
 
 const outcome = z.discriminatedUnion("kind", [
@@ -17,17 +19,23 @@ const outcome = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("failed"), error: jobError, result: jobResult }),
 ]);
 
-const eventBase = { seq: z.number().int().positive(), atMs: count };
-const stream = z.enum(["stdout", "stderr"]);
+const output = {
+  type: z.literal("output"),
+  stream: z.enum(["stdout", "stderr"]),
+  raw: z.literal(true).optional(),
+};
 
-/** One event as the worker sends and spools it. */
+/** One event as the worker sends and spools it; output, of which there is most, is tried first. */
 export const workerEventSchema = z.union([
-  z.strictObject({ ...eventBase, type: z.literal("output"), stream, text: z.string() }),
-  z.strictObject({ ...eventBase, type: z.literal("output"), stream, base64: z.string() }),
-  z.strictObject({ ...eventBase, type: z.literal("started"), pid: count }),
-  z.strictObject({ ...eventBase, type: z.literal("gap"), bytes: count }),
-  z.strictObject({ ...eventBase, type: z.literal("cancelling"), signal: z.string().max(16) }),
-  z.strictObject({ ...eventBase, type: z.literal("finished"), outcome }),
+  z.strictObject({ ...eventBase, ...output, text: z.string() }),
+  z.strictObject({ ...eventBase, ...output, base64: z.string() }),
+  z.discriminatedUnion("type", [
+    z.strictObject({ ...eventBase, type: z.literal("started"), pid: count }),
+    z.strictObject({ ...eventBase, type: z.literal("gap"), bytes: count }),
+    z.strictObject({ ...eventBase, type: z.literal("cancelling"), signal: z.string().max(16) }),
+    z.strictObject({ ...eventBase, type: z.literal("finished"), outcome }),
+    ...AGENT_EVENTS,
+  ]),
 ]);
 
 /** What the worker knows of an attempt. */

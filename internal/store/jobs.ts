@@ -3,10 +3,11 @@ import type { Job } from "../job/index.ts";
 import { type Attempts, createAttempts } from "./attempts.ts";
 import { createJobLog, type JobLog } from "./job-log.ts";
 import { type JobRow, parseJob } from "./parse-job.ts";
+import { createSessions, type Sessions } from "./sessions.ts";
 import type { Tx } from "./tx.ts";
 
 /** Jobs on record, with their attempts and logs. Synchronous, durable on return. */
-export interface Jobs extends Attempts, JobLog {
+export interface Jobs extends Attempts, JobLog, Sessions {
   /** Records a new job and its idempotency key. @throws lane.not_found, request.key_conflict */
   insert(job: Job): void;
   /** Writes a job's state and times. @throws job.not_found */
@@ -85,6 +86,7 @@ export function createJobs(tx: Tx): Jobs {
   return {
     ...createAttempts(tx),
     ...createJobLog(tx),
+    ...createSessions(tx),
     insert: (job) =>
       tx.write(() => {
         const { id, laneId, spec, bodyHash, state } = job;

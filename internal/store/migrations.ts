@@ -72,5 +72,18 @@ CREATE TABLE feed (
 CREATE INDEX feed_lane ON feed (lane, seq) WHERE lane IS NOT NULL;
 `;
 
+/**
+ * Agents. `sessions`: the session each prompt is in. `accounts`: what is known of the account an agent works under, as
+ * that its usage limit is reached; the key is a salted digest, never a credential.
+ */
+const V2 = `
+CREATE TABLE sessions (
+  job INTEGER PRIMARY KEY REFERENCES jobs (n), lane TEXT NOT NULL, agent TEXT NOT NULL, session TEXT NOT NULL, at INTEGER NOT NULL
+);
+CREATE INDEX sessions_lane ON sessions (lane, agent, at);
+
+CREATE TABLE accounts (key TEXT PRIMARY KEY, state TEXT NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;
+`;
+
 /** All steps in order; the schema's version is their number. */
-export const MIGRATIONS: readonly Migration[] = [V1];
+export const MIGRATIONS: readonly Migration[] = [V1, V2];

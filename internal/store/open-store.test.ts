@@ -62,14 +62,15 @@ describe("a new store", () => {
 describe("migration", () => {
   const older = MIGRATIONS;
   const newer = [...MIGRATIONS, "CREATE TABLE added (x); INSERT INTO meta VALUES ('touched', '2');"];
+  const suffix = `.before-v${newer.length}`;
 
   it("steps up an older schema after a whole backup beside it", () => {
     filledStore(folder.path, { migrations: older }).close();
     using store = openIn(folder.path, { migrations: newer });
-    expect(store.backup).toBe(`${store.path}.before-v2`);
-    expect(mode(`${store.path}.before-v2`)).toBe("600");
+    expect(store.backup).toBe(`${store.path}${suffix}`);
+    expect(mode(`${store.path}${suffix}`)).toBe("600");
     expect(store.workspaces.list()).toEqual([workspace]);
-    using backup = open(`${store.path}.before-v2`, { migrations: older });
+    using backup = open(`${store.path}${suffix}`, { migrations: older });
     expect(backup.workspaces.list()).toEqual([workspace]);
   });
 
@@ -99,8 +100,8 @@ describe("migration", () => {
     expect(same.workspaces.list()).toEqual([workspace]);
     same.close();
     using store = openIn(folder.path, { migrations: newer });
-    expect(store.backup).toBe(`${store.path}.before-v2-1000`);
-    expect(existsSync(`${store.path}.before-v2`)).toBe(true);
+    expect(store.backup).toBe(`${store.path}${suffix}-1000`);
+    expect(existsSync(`${store.path}${suffix}`)).toBe(true);
   });
 
   it("refuses a newer schema without touching the file", () => {
@@ -109,7 +110,7 @@ describe("migration", () => {
     store.close();
     const before = readFileSync(path);
     const error = codeOf(() => openIn(folder.path, { migrations: older }));
-    expect([error.code, error.message.includes(path), error.hint?.includes(".before-v2")]).toEqual([
+    expect([error.code, error.message.includes(path), error.hint?.includes(suffix)]).toEqual([
       "store.newer_schema",
       true,
       true,

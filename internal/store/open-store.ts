@@ -1,4 +1,5 @@
 import Database from "better-sqlite3";
+import { type Accounts, createAccounts } from "./accounts.ts";
 import { corruptError, toStoreError } from "./errors.ts";
 import { createFeed, type Feed } from "./feed.ts";
 import { preparePrivateFile } from "./files.ts";
@@ -39,6 +40,7 @@ export interface Store extends Disposable {
   readonly workspaces: Workspaces;
   readonly jobs: Jobs;
   readonly feed: Feed;
+  readonly accounts: Accounts;
   /** All of `fn`'s changes or none, in one commit; see the notes of `Tx.write`. */
   transaction<T>(fn: () => T): T;
   /** Idempotent. */
@@ -110,6 +112,7 @@ function assemble(db: Database.Database, backup: string | null, opts: StoreOptio
     workspaces: createWorkspaces(tx, feed, opts.nowMs),
     jobs: createJobs(tx),
     feed,
+    accounts: createAccounts(tx),
     transaction: tx.write,
     close,
     [Symbol.dispose]: close,

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import type { Job, JobLogEvent, JobSpec, JobState, WorkerEvent } from "../job/index.ts";
+import type { AgentSummary, Job, JobLogEvent, JobSpec, JobState, WorkerEvent } from "../job/index.ts";
 import { parseJson, parseStored } from "./parse-stored.ts";
 
 /** A row of `jobs`, with its idempotency key. */
@@ -38,11 +38,36 @@ const spec: z.ZodType<JobSpec> = z.object({
   retry: z.enum(["never", "on_lost"]),
 });
 
+const agentSummary: z.ZodType<AgentSummary> = z.object({
+  session: z.string().nullable(),
+  text: z.string().nullable(),
+  usage: z
+    .object({
+      inputTokens: z.number(),
+      outputTokens: z.number(),
+      cacheReadTokens: z.number(),
+      costUsd: z.number().nullable(),
+    })
+    .nullable(),
+  final: z
+    .object({
+      ok: z.boolean(),
+      facts: z.object({
+        message: z.string().nullable(),
+        httpStatus: z.number().nullable(),
+        code: z.string().nullable(),
+        resetsAtMs: z.number().nullable(),
+      }),
+    })
+    .nullable(),
+});
+
 const result = z.object({
   exitCode: z.number().nullable(),
   signal: z.string().nullable(),
   stderrTail: z.string(),
   truncated: z.boolean(),
+  agent: agentSummary.optional(),
 });
 const error = z.object({ code: z.string(), message: z.string() });
 const attempt = z.number().int().nonnegative();

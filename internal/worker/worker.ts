@@ -7,7 +7,7 @@ import type { Clock } from "../base/index.ts";
 import { readBootFiles } from "./bootstrap.ts";
 import { createFrontDoor } from "./front-door.ts";
 import { chooseIdentity } from "./identity.ts";
-import { createJobs, createPipePool, END_LADDER, type LadderStep } from "./jobs/index.ts";
+import { createJobs, createPipePool, END_LADDER, type JobsDeps, type LadderStep } from "./jobs/index.ts";
 import type { LinkServer } from "./link/link-server.ts";
 import type { WorkerLog } from "./log.ts";
 import type { Credentials } from "./placement/credentials.ts";
@@ -86,7 +86,12 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const env = { home: folders.home, apiUrl, agentUid: agent.uid, own: options.env };
   const pipes = createPipePool(join(folders.spool, "pipes"), log);
   const ladder = options.ladder ?? END_LADDER;
-  const jobs = createJobs({ clock, log, identity, env, ladder, pipes, spool, generation });
+  // Only loaded once there is a prompt: starting a worker is quicker without.
+  const prepareAgent: JobsDeps["prepareAgent"] = async (agent, files) => {
+    const { prepareAgent: prepare } = await import("./jobs/prepare-agent.ts");
+    return prepare({ home: folders.home, identity, placer: options.placer }, agent, files);
+  };
+  const jobs = createJobs({ clock, log, identity, env, ladder, pipes, spool, generation, prepareAgent });
 
   const loadCredentials = lazy(async () => {
     const { createCredentials } = await import("./placement/credentials.ts");

@@ -57,7 +57,18 @@ function startWorker(dir: string, acks: (key: string) => boolean): Worker {
   const spool = openSpool(join(dir, "spool"), { clock, log, onSendable });
   const pipes = createPipePool(join(dir, "spool", "pipes"), log);
   const env = { home: "/tmp", apiUrl: "http://127.0.0.1:1", agentUid: 0, own: { PATH: process.env.PATH } };
-  const jobs = createJobs({ clock, log, identity: { kind: "same" }, env, ladder: [], pipes, spool, generation: 1 });
+  const prepareAgent = () => Promise.reject(new Error("no prompts here"));
+  const jobs = createJobs({
+    clock,
+    log,
+    identity: { kind: "same" },
+    env,
+    ladder: [],
+    pipes,
+    spool,
+    generation: 1,
+    prepareAgent,
+  });
   return { spool, jobs, sent };
 }
 

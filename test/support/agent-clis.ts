@@ -9,7 +9,7 @@ import { execa } from "execa";
 export type CliName = "claude" | "codex" | "gemini";
 
 /** The versions that the tests were written for, and where their programs are below the installation. */
-const CLIS: Readonly<
+export const AGENT_CLIS: Readonly<
   Record<CliName, { readonly package: string; readonly version: string; readonly program: string }>
 > = {
   claude: {
@@ -36,7 +36,7 @@ const INSTALL_TIMEOUT_MS = 170_000;
  * `LANEKEEPER_TEST_AGENTS`, or below the user's cache folder. Without the network it throws with npm's words.
  */
 export async function agentCli(name: CliName): Promise<string> {
-  const { package: spec, version, program } = CLIS[name];
+  const { package: spec, version, program } = AGENT_CLIS[name];
   const folder = join(cacheFolder(), `${name}-${version}-${process.arch}`);
   const path = join(folder, program);
   if (existsSync(path)) return path;

@@ -5,6 +5,7 @@ import type { FeedMessage, LaneRef } from "../api.ts";
 import { awayHooks, show, stream } from "../attach.ts";
 import type { Ctx } from "../context.ts";
 import { followFeed } from "../follow-feed.ts";
+import { createEventViewer } from "../job-events.ts";
 import { resolveLane, WORKSPACE_OPTION, type WorkspaceOption } from "../lane-ref.ts";
 import { isEnded } from "../outcome.ts";
 import { readEvents } from "../read-events.ts";
@@ -78,10 +79,11 @@ async function printJob(ctx: Ctx, job: ApiJob, sinceMs: number | null, follow: b
     await stream(ctx, job.id, ctx.signal);
     return;
   }
+  const view = createEventViewer();
   for await (const event of readEvents(await ctx.api(), job.id, 0)) {
     if (sinceMs !== null && Date.parse(event.at) < sinceMs) continue;
     if (ctx.json) await ctx.printJson(event, { line: true });
-    else await show(ctx, event);
+    else await show(ctx, view(event));
   }
 }
 

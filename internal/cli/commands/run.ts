@@ -48,6 +48,7 @@ export function defineRun(program: Command, define: DefineVerb): void {
     ],
     exits: [
       "3  no such lane",
+      "4  the agent has no login",
       "5  the key was used for another job",
       "124  the deadline ended the job",
       "130  cancelled (143 by TERM)",

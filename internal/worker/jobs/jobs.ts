@@ -1,10 +1,12 @@
+import type { AgentFile } from "../../agents/index.ts";
 import { faultPoint } from "../../base/index.ts";
-import type { JobError } from "../../job/index.ts";
+import type { JobError, WorkerEventBody } from "../../job/index.ts";
 import type { AttemptReport, HeartbeatReport, StartWork } from "../../protocol/index.ts";
 import { whyEnvInvalid } from "../job-env.ts";
 import type { AttemptLog, Spool } from "../spool/index.ts";
+import type { PreparedAgent } from "./prepare-agent.ts";
 import { readProcessTable } from "./process-table.ts";
-import { type RunDeps, type RunningAttempt, runAttempt } from "./run-attempt.ts";
+import { type NewReader, type RunDeps, type RunningAttempt, runAttempt } from "./run-attempt.ts";
 
 /** Answer to `start` and `cancel`. */
 export type JobReply =
@@ -39,8 +41,16 @@ export interface Jobs {
   stop(): Promise<void>;
 }
 
-/** The jobs over a spool. `generation` is this worker's. */
-export function createJobs(deps: RunDeps & { readonly spool: Spool; readonly generation: number }): Jobs {
+/** What jobs need. `generation` is this worker's. */
+export interface JobsDeps extends RunDeps {
+  readonly spool: Spool;
+  readonly generation: number;
+  /** Makes ready for a prompt to the agent of this name. Never rejects. */
+  readonly prepareAgent: (agent: string, files: readonly AgentFile[]) => Promise<PreparedAgent>;
+}
+
+/** The jobs over a spool. */
+export function createJobs(deps: JobsDeps): Jobs {
   const { spool, generation } = deps;
   const running = new Map<string, RunningAttempt>();
   /** Attempts whose record is being made durable: their repeats and cancels wait for it. */
@@ -50,17 +60,20 @@ export function createJobs(deps: RunDeps & { readonly spool: Spool; readonly gen
 
   /** In a turn of its own, so that the answer goes out first: starting a process blocks for a millisecond or two. */
   const runSoon = (attempt: AttemptLog, work: StartWork) => {
-    const runOnce = () => {
-      if (!stopping && attempt.phase() === "accepted" && !running.has(attempt.key)) run(attempt, work);
+    const runOnce = (prepared: PreparedAgent | null) => {
+      if (stopping || attempt.phase() !== "accepted" || running.has(attempt.key)) return;
+      if (prepared?.kind === "failed") attempt.appendLife(unstarted(prepared.error));
+      else run(attempt, work, prepared?.newReader ?? null);
     };
     setImmediate(() => {
       const pipes = deps.pipes.wait();
-      if (pipes === null) runOnce();
-      else void pipes.then(runOnce);
+      const agent = work.agent === undefined ? null : deps.prepareAgent(work.agent, work.files ?? []);
+      if (pipes === null && agent === null) runOnce(null);
+      else void Promise.all([agent, pipes]).then(([prepared]) => runOnce(prepared));
     });
   };
-  const run = (attempt: AttemptLog, work: StartWork) => {
-    const run = runAttempt(attempt, work, deps);
+  const run = (attempt: AttemptLog, work: StartWork, newReader: NewReader | null) => {
+    const run = runAttempt(attempt, work, { ...deps, newReader });
     running.set(attempt.key, run);
     if (paused) run.setPaused(true);
     void run.ended.then(() => {
@@ -147,6 +160,11 @@ const CANCELLED_UNSTARTED = {
   type: "finished",
   outcome: { kind: "cancelled", result: { exitCode: null, signal: null, stderrTail: "", truncated: false } },
 } as const;
+
+function unstarted(error: JobError): WorkerEventBody {
+  const { result } = CANCELLED_UNSTARTED.outcome;
+  return { type: "finished", outcome: { kind: "failed", error, result } };
+}
 
 /** What the frame of an answer takes. */
 const REASON_LENGTH = 4096;

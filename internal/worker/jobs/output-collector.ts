@@ -21,6 +21,8 @@ export interface OutputCollector {
 export interface OutputSink {
   /** Output beyond this many bytes is cut. */
   readonly capBytes: number;
+  /** Marks standard output as an agent's own stream. */
+  readonly rawStdout?: boolean | undefined;
   /** Takes output; false when it could not be kept: it is then counted as cut. */
   readonly emit: (bodies: readonly WorkerEventBody[]) => boolean;
   /** Takes the one `gap`. */
@@ -50,7 +52,8 @@ export function createOutputCollector(sink: OutputSink): OutputCollector {
     cut += bytes.length - admitted.length;
     if (admitted.length === 0) return;
     kept += admitted.length;
-    const bodies = toOutputChunks(admitted).map((chunk) => ({ type: "output", stream, ...chunk }) as const);
+    const raw = stream === "stdout" && sink.rawStdout ? ({ raw: true } as const) : {};
+    const bodies = toOutputChunks(admitted).map((chunk) => ({ type: "output", stream, ...raw, ...chunk }) as const);
     if (!sink.emit(bodies)) cut += admitted.length;
   };
   const flush = () => {

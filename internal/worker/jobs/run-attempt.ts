@@ -5,12 +5,13 @@ import type { ProcessIdentity } from "../identity.ts";
 import { buildJobEnv, type JobEnvBase, toMarker } from "../job-env.ts";
 import type { WorkerLog } from "../log.ts";
 import { ATTEMPT_FILES, type AttemptLog, syncPath } from "../spool/index.ts";
+import type { AgentReader, AgentSink } from "./agent-reader.ts";
 import { type Ending, endProcesses, type LadderStep } from "./end-processes.ts";
 import { findMarked } from "./find-marked.ts";
 import { type Launched, launch, type ProcessExit } from "./launch.ts";
 import type { LaunchWord } from "./launch-script.ts";
 import { type EndReason, toOutcome } from "./outcome.ts";
-import { createOutputCollector } from "./output-collector.ts";
+import { createOutputCollector, type StreamName } from "./output-collector.ts";
 import type { PipePool } from "./pipe-pool.ts";
 import {
   membersOf,
@@ -38,6 +39,9 @@ export interface RunDeps {
   readonly pipes: PipePool;
 }
 
+/** Makes the reader of an agent's stream. */
+export type NewReader = (sink: AgentSink) => AgentReader | null;
+
 /** An attempt whose processes may be alive. */
 export interface RunningAttempt {
   readonly attempt: AttemptLog;
@@ -60,7 +64,11 @@ export interface RunningAttempt {
  *      +-------------- end(reason) ------------+--> ending -- no process left ----+
  * ```
  */
-export function runAttempt(attempt: AttemptLog, work: StartWork, deps: RunDeps): RunningAttempt {
+export function runAttempt(
+  attempt: AttemptLog,
+  work: StartWork,
+  deps: RunDeps & { readonly newReader: NewReader | null },
+): RunningAttempt {
   const { record } = attempt;
   const marker = join(attempt.dir, ATTEMPT_FILES.marker);
   let exit: ProcessExit | null = null;
@@ -79,10 +87,16 @@ export function runAttempt(attempt: AttemptLog, work: StartWork, deps: RunDeps):
 
   const output = createOutputCollector({
     capBytes: work.outputCapBytes,
+    rawStdout: deps.newReader !== null,
     emit: (bodies) => attempt.appendOutput(bodies),
     emitGap: (bytes) => attempt.appendLife({ type: "gap", bytes }),
     schedule: setImmediate,
   });
+  const reader = deps.newReader?.({ emit: (events) => attempt.appendOutput(events), schedule: setImmediate }) ?? null;
+  const onOutput = (stream: StreamName, bytes: Buffer) => {
+    output.push(stream, bytes);
+    if (stream === "stdout") reader?.push(bytes);
+  };
 
   const finish = () => {
     if (over) return;
@@ -91,11 +105,13 @@ export function runAttempt(attempt: AttemptLog, work: StartWork, deps: RunDeps):
     cancelDrain();
     launched?.dropOutput();
     output.end();
+    reader?.end();
     const result = {
       exitCode: exit?.code ?? null,
       signal: exit?.signal ?? null,
       stderrTail: output.stderrTail(),
       truncated: output.truncated(),
+      ...(reader && { agent: reader.summary() }),
     };
     const { cwd, deadlineMs } = work;
     const outcome = toOutcome({ result, ended: ending?.reason ?? null, lastWord, cwd, deadlineMs, launchError });
@@ -153,7 +169,7 @@ export function runAttempt(attempt: AttemptLog, work: StartWork, deps: RunDeps):
   const env = buildJobEnv(deps.env, work.env, record);
   const launched: Launched | null = launch({ marker, identity: deps.identity, work, env }, deps.pipes, {
     word: onWord,
-    output: output.push,
+    output: onOutput,
     exit: onExit,
     closed: onDrained,
     failed: onFailed,

@@ -14,6 +14,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
+import type { AgentFile } from "../../agents/index.ts";
+import { mergeJson } from "../../agents/merge-json.ts";
 import type { CredentialFile, CredentialProof } from "../../protocol/index.ts";
 
 /** What is to be placed. All paths are relative to `home`, and checked by whoever gives the order. */
@@ -22,6 +24,8 @@ export interface PlaceOrder {
   readonly files: readonly CredentialFile[];
   /** Delivered earlier, and not any more. */
   readonly remove: readonly string[];
+  /** JSON files that are to hold these settings, beside all else that is in them. */
+  readonly settings?: readonly AgentFile[] | undefined;
 }
 
 /** What is there now, or the first path that could not be had as ordered; never anything of a file's content. */
@@ -41,11 +45,12 @@ const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constant
  * worst it can reach that way is what the agent could have done by itself. Links are still not followed where they are
  * seen, so that a plain mistake does not put a credential into the worktree.
  */
-export function placeFiles({ home, files, remove }: PlaceOrder): PlaceAnswer {
+export function placeFiles({ home, files, remove, settings = [] }: PlaceOrder): PlaceAnswer {
   const manifest: CredentialProof[] = [];
   const acts: readonly (readonly [path: string, act: () => void])[] = [
     ...remove.map((path) => [path, () => removeFile(home, path)] as const),
     ...files.map((file) => [file.path, () => placeFile(home, file)] as const),
+    ...settings.map((file) => [file.path, () => placeSettings(home, file)] as const),
     ...files.map(({ path }) => [path, () => void manifest.push(measure(home, path))] as const),
   ];
   for (const [path, act] of acts) {
@@ -78,6 +83,13 @@ function placeFile(home: string, { path, base64 }: CredentialFile): void {
   }
 }
 
+function placeSettings(home: string, { path, settings }: AgentFile): void {
+  const target = join(home, path);
+  const before = kindOf(target) === "absent" ? null : readPlain(target).content.toString("utf8");
+  const text = mergeJson(before, settings);
+  if (text !== before) placeFile(home, { path, base64: Buffer.from(text).toString("base64") });
+}
+
 /** What is not a file any more, or is out of plain reach, is the agent's own. */
 function removeFile(home: string, path: string): void {
   const isPlain = foldersOf(path).every((folder) => kindOf(join(home, folder)) === "folder");
@@ -88,13 +100,17 @@ function removeFile(home: string, path: string): void {
 }
 
 function measure(home: string, path: string): CredentialProof {
-  const fd = openSync(join(home, path), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  const { mode, uid, content } = readPlain(join(home, path));
+  return { path, sha256: createHash("sha256").update(content).digest("hex"), mode: mode & 0o7777, uid };
+}
+
+function readPlain(path: string): { readonly mode: number; readonly uid: number; readonly content: Buffer } {
+  const fd = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   try {
     const { mode, uid, size } = fstatSync(fd);
     if ((mode & constants.S_IFMT) !== constants.S_IFREG) throw withErrno("EISDIR");
     if (size > MEASURED_MAX_BYTES) throw withErrno("EFBIG");
-    const sha256 = createHash("sha256").update(readFileSync(fd)).digest("hex");
-    return { path, sha256, mode: mode & 0o7777, uid };
+    return { mode, uid, content: readFileSync(fd) };
   } finally {
     closeSync(fd);
   }
