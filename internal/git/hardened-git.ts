@@ -1,4 +1,5 @@
 import { stat } from "node:fs/promises";
+import type { Readable } from "node:stream";
 import { execa } from "execa";
 import { AppError, errnoOf, renderDuration, throwIfAborted, withDeadline } from "../base/index.ts";
 import { filtersOff, LIST_CONFIG } from "./filters.ts";
@@ -14,6 +15,10 @@ export interface GitCall {
   readonly cwd: string;
   /** Subcommand first; caller's texts only behind `--` or inside `--option=`. Never a shell. */
   readonly args: readonly string[];
+  /** What git reads; closed at once when left out. */
+  readonly stdin?: Readable | string | undefined;
+  /** Absolute folder of objects on probation: new ones go there, and it is read before the repository's own. */
+  readonly quarantine?: { readonly dir: string; readonly objects: string } | undefined;
   /** Transports this call may use; none when left out. */
   readonly protocols?: readonly string[] | undefined;
   /** Exit codes that are an answer, not a failure. Default 0 only. */
@@ -51,7 +56,8 @@ export function hardenedGit(env: GitEnv): HardenedGit {
     throwIfAborted(call.signal);
     checkCall(call);
     if (call.workTree === undefined) return run(env, call, []);
-    const listed = await run(env, { ...call, workTree: undefined, args: LIST_CONFIG, okExits: [0] }, []);
+    const listing = { ...call, workTree: undefined, args: LIST_CONFIG, okExits: [0], stdin: undefined };
+    const listed = await run(env, listing, []);
     return run(env, call, filtersOff(listed.stdout));
   };
 }
@@ -71,10 +77,10 @@ async function run(env: GitEnv, call: GitCall, config: Config): Promise<GitResul
   const result = await withDeadline({ ms, signal: call.signal, makeError }, async (signal) => {
     const done = await execa("git", [...hardenedArgs(call)], {
       cwd: call.cwd,
-      env: hardenedEnv(env, { protocols: call.protocols ?? [], config }),
+      env: hardenedEnv(env, { protocols: call.protocols ?? [], config, quarantine: call.quarantine }),
       extendEnv: false,
       preferLocal: false,
-      stdin: "ignore",
+      ...(call.stdin === undefined ? { stdin: "ignore" as const } : { input: call.stdin }),
       maxBuffer: OUTPUT_MAX_BYTES,
       cancelSignal: signal,
       forceKillAfterDelay: KILL_AFTER_MS,

@@ -20,7 +20,11 @@ export const HARDENED_CONFIG: readonly (readonly [name: string, value: string])[
   ["core.fsmonitor", "false"],
   ["core.pager", "cat"],
   ["core.askPass", "false"],
+  ["core.editor", "false"],
+  ["core.alternateRefsCommand", ""],
   ["credential.helper", ""],
+  ["commit.gpgSign", "false"],
+  ["gpg.program", "false"],
   ["protocol.allow", "never"],
   ["protocol.ext.allow", "never"],
   ["safe.bareRepository", "explicit"],
@@ -48,7 +52,11 @@ const DIFFING = new Set([
 /** The whole environment of a call: nothing of ours leaks in, least of all GIT_DIR, GIT_EXTERNAL_DIFF or a secret. */
 export function hardenedEnv(
   env: GitEnv,
-  opts: { readonly protocols: readonly string[]; readonly config: readonly (readonly [string, string])[] },
+  opts: {
+    readonly protocols: readonly string[];
+    readonly config: readonly (readonly [string, string])[];
+    readonly quarantine?: { readonly dir: string; readonly objects: string } | undefined;
+  },
 ): Record<string, string> {
   const out: Record<string, string> = {
     PATH: absoluteOnly(env.PATH),
@@ -64,9 +72,15 @@ export function hardenedEnv(
     GIT_SSH_COMMAND: "false",
     GIT_LFS_SKIP_SMUDGE: "1",
     GIT_NO_LAZY_FETCH: "1",
+    // A replace ref would show us other commits than those that are there.
+    GIT_NO_REPLACE_OBJECTS: "1",
     // Beats `protocol.<name>.allow` of the repository, with which a missing object could be "fetched" by any program.
     GIT_ALLOW_PROTOCOL: opts.protocols.length === 0 ? "none" : opts.protocols.join(":"),
   };
+  if (opts.quarantine) {
+    out.GIT_OBJECT_DIRECTORY = opts.quarantine.dir;
+    out.GIT_ALTERNATE_OBJECT_DIRECTORIES = JSON.stringify(opts.quarantine.objects);
+  }
   if (env.HOME) out.HOME = env.HOME;
   if (env.XDG_CONFIG_HOME) out.XDG_CONFIG_HOME = env.XDG_CONFIG_HOME;
   // In the environment and not as `-c`: the name of a filter may contain "=".

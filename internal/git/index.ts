@@ -2,5 +2,9 @@ export { type AddedWorktree, type AddWorktree, addWorktree } from "./add-worktre
 export { describeRepository, type Repository } from "./describe-repository.ts";
 export { GIT_TIMEOUT_MS, type GitCall, type GitResult, type HardenedGit, hardenedGit } from "./hardened-git.ts";
 export type { GitEnv } from "./hardening.ts";
+export { countOnlyInLane, countUnimported, markOfBranch, removeLaneRefs } from "./lane-refs.ts";
+export { hasOwnConfig, laneConfig, type SeedFile, seedOfLane } from "./lane-seed.ts";
+export { locateGitDir } from "./locate-repository.ts";
 export { removeWorktree, renderLosses, type WorktreeLosses, worktreeLosses } from "./remove-worktree.ts";
+export { type LaneSide, type SyncOutcome, syncLane } from "./sync-lane.ts";
 export { type WorktreeQuery, type WorktreeStatus, worktreeStatus } from "./worktree-status.ts";

@@ -18,7 +18,7 @@ export interface TestRepo {
 }
 
 /** The variables a daemon would hand on; HOME is empty so that the machine's own configuration stays out. */
-export function makeTestRepo(): TestRepo {
+export function makeTestRepo(opts: { readonly objectFormat?: "sha1" | "sha256" } = {}): TestRepo {
   const root = realpathSync(mkdtempSync(join(tmpdir(), "lk-git-")));
   const path = join(root, "repo");
   const home = join(root, "home");
@@ -38,7 +38,7 @@ export function makeTestRepo(): TestRepo {
   };
   write(join(home, ".gitconfig"), "[user]\n\tname = T\n\temail = t@example.test\n");
   mkdirSync(path);
-  raw(path, "init", "--quiet", "--initial-branch=main");
+  raw(path, "init", "--quiet", "--initial-branch=main", `--object-format=${opts.objectFormat ?? "sha1"}`);
   write(join(path, "a.txt"), "one\n");
   write(join(path, "sub", "b.txt"), "two\n");
   raw(path, "add", ".");

@@ -1,0 +1,163 @@
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+
+/**
+ * What an agent could plant, as data: the 14 cases of the guarantees page section 6. For tests only. Each case writes
+ * below what its layout lets the lane write, and nothing else.
+ */
+
+/** What a lane can write. */
+export interface Reach {
+  readonly worktree: string;
+  /** The git dir that the worktree's `.git` names. */
+  readonly gitDir: string;
+  /** Where configuration, hooks and refs of that git dir are. */
+  readonly common: string;
+  /** Runs git as the agent. */
+  readonly agent: (cwd: string, ...args: string[]) => unknown;
+}
+
+/** Things outside of everything a lane can write. */
+export interface Outside {
+  /** A program that leaves its name in the canary when somebody runs it. */
+  readonly trap: (name: string) => string;
+  /** A foreign file; nobody may write it. */
+  readonly victim: string;
+  /** What the traps have written, and whether the victim has changed. */
+  readonly harm: () => readonly string[];
+}
+
+/** Makes traps and victim below `root`. */
+export function makeOutside(root: string): Outside {
+  const canary = join(root, "canary");
+  const victim = join(root, "victim");
+  writeFileSync(victim, "untouched\n");
+  mkdirSync(join(root, "traps"));
+  return {
+    victim,
+    trap: (name) => {
+      const path = join(root, "traps", name);
+      writeFileSync(path, `#!/bin/sh\necho ${name} >> ${canary}\ncat 2>/dev/null\n`);
+      chmodSync(path, 0o755);
+      return path;
+    },
+    harm: () => [
+      ...(existsSync(canary) ? [...new Set(readFileSync(canary, "utf8").trim().split("\n"))].sort() : []),
+      ...(readFileSync(victim, "utf8") === "untouched\n" ? [] : ["victim written"]),
+    ],
+  };
+}
+
+/** One case: its number, what it is called, and how it is planted. */
+export interface Plant {
+  readonly name: string;
+  readonly plant: (reach: Reach, outside: Outside) => void;
+}
+
+const HOOKS = ["pre-commit", "post-commit", "reference-transaction", "post-index-change", "post-checkout"];
+
+/** All cases. */
+export const ATTACK_CORPUS: readonly Plant[] = [
+  {
+    name: "1 hook",
+    plant: ({ common }, { trap }) => {
+      for (const hook of HOOKS) link(trap("hook"), join(common, "hooks", hook));
+    },
+  },
+  {
+    name: "2 hooksPath",
+    plant: ({ common, worktree }, { trap }) => {
+      for (const hook of HOOKS) link(trap("hooks-path"), join(worktree, "own-hooks", hook));
+      configure(common, `[core]\n\thooksPath = ${join(worktree, "own-hooks")}\n`);
+    },
+  },
+  {
+    name: "3 fsmonitor",
+    plant: ({ common }, { trap }) => configure(common, `[core]\n\tfsmonitor = ${trap("fsmonitor")}\n`),
+  },
+  {
+    name: "4 config.worktree",
+    plant: ({ common, gitDir }, { trap }) => {
+      configure(common, "[core]\n\trepositoryFormatVersion = 1\n[extensions]\n\tworktreeConfig = true\n");
+      writeFileSync(join(gitDir, "config.worktree"), `[core]\n\tfsmonitor = ${trap("config-worktree")}\n`);
+    },
+  },
+  {
+    name: "5 commondir",
+    plant: ({ gitDir, common, worktree, agent }, { trap }) => {
+      const own = join(worktree, "own-common");
+      agent(worktree, "clone", "--quiet", "--bare", common, own);
+      configure(own, `[core]\n\tbare = false\n\tfsmonitor = ${trap("commondir")}\n`);
+      writeFileSync(join(gitDir, "commondir"), `${own}\n`);
+    },
+  },
+  {
+    name: "6 gitdir back-pointer",
+    plant: ({ gitDir, worktree }) => writeFileSync(join(gitDir, "gitdir"), `${join(worktree, "nowhere", ".git")}\n`),
+  },
+  {
+    name: "7 .git replaced",
+    plant: ({ worktree, agent }, { trap }) => {
+      rmSync(join(worktree, ".git"));
+      agent(worktree, "init", "--quiet");
+      configure(join(worktree, ".git"), `[core]\n\tfsmonitor = ${trap("replaced")}\n`);
+    },
+  },
+  { name: "8 logs/HEAD link", plant: ({ gitDir }, { victim }) => link(victim, join(gitDir, "logs", "HEAD")) },
+  {
+    name: "9 branch reflog link",
+    plant: ({ common }, { victim }) => link(victim, join(common, "logs", "refs", "heads", "lane1")),
+  },
+  { name: "10 FETCH_HEAD link", plant: ({ gitDir }, { victim }) => link(victim, join(gitDir, "FETCH_HEAD")) },
+  { name: "11 COMMIT_EDITMSG link", plant: ({ gitDir }, { victim }) => link(victim, join(gitDir, "COMMIT_EDITMSG")) },
+  {
+    name: "12 submodule git dir with fsmonitor",
+    plant: ({ worktree, agent }, { trap }) => {
+      const module = join(worktree, "module");
+      agent(worktree, "init", "--quiet", module);
+      agent(module, "commit", "--quiet", "--allow-empty", "-m", "in the module");
+      agent(worktree, "add", "module");
+      writeFileSync(join(worktree, ".gitmodules"), '[submodule "module"]\n\tpath = module\n\turl = ./module\n');
+      agent(worktree, "add", ".gitmodules");
+      agent(worktree, "commit", "--quiet", "-m", "a module");
+      configure(join(module, ".git"), `[core]\n\tfsmonitor = ${trap("submodule")}\n`);
+    },
+  },
+  {
+    name: "13 nested bare repository",
+    plant: ({ worktree, common, agent }, { trap }) => {
+      agent(worktree, "clone", "--quiet", "--bare", common, join(worktree, "nested"));
+      configure(
+        join(worktree, "nested"),
+        `[core]\n\tbare = false\n\tworktree = ${worktree}\n\tfsmonitor = ${trap("nested")}\n`,
+      );
+    },
+  },
+  {
+    name: "14 .gitattributes and a filter",
+    plant: ({ worktree, common }, { trap }) => {
+      writeFileSync(join(worktree, ".gitattributes"), "* filter=evil\n");
+      const filter = trap("filter");
+      configure(common, `[filter "evil"]\n\tclean = ${filter}\n\tsmudge = ${filter}\n\trequired = true\n`);
+    },
+  },
+];
+
+function configure(gitDir: string, text: string): void {
+  appendFileSync(join(gitDir, "config"), text);
+}
+
+function link(target: string, path: string): void {
+  mkdirSync(dirname(path), { recursive: true });
+  rmSync(path, { force: true });
+  symlinkSync(target, path);
+}

@@ -1,0 +1,159 @@
+import { decideSync, needsAncestry } from "./decide-sync.ts";
+import type { HardenedGit } from "./hardened-git.ts";
+import { checkWhole, importBundle } from "./import-bundle.ts";
+import { type LaneRefs, laneRef, readLaneRefs } from "./lane-refs.ts";
+import { type HostWorktree, refreshIndex, whyNotMovable } from "./refresh-index.ts";
+import { openWorktree } from "./worktree-status.ts";
+
+/** The lane's side of a sync. Everything it says is the lane's word. */
+export interface LaneSide {
+  /**
+   * The branch's tip in the lane, and its commits that none of `have` has as a bundle of `refs/heads/<branch>`, in a
+   * file of the host's. The bundle is null when there are none.
+   */
+  fetch(query: { readonly branch: string; readonly have: readonly string[] }): Promise<{
+    readonly tip: string | null;
+    readonly bundle: string | null;
+  }>;
+  /** Moves the lane's branch, and its index with it, from one commit to another; or says why not. */
+  advance(move: { readonly branch: string; readonly from: string; readonly to: string }): Promise<string | null>;
+}
+
+/** So many commits are named; a sync may bring more. */
+const COMMITS_MAX = 10_000;
+
+/** Which lane. */
+export interface SyncLane {
+  readonly gitDir: string;
+  readonly lane: string;
+  readonly branch: string;
+  readonly worktree: string;
+  readonly maxBytes: number;
+  /** The tip that the lane was made with; counts as agreed while nothing is on record. Null when not known. */
+  readonly seedTip: string | null;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** How a lane stands after a sync. */
+export interface SyncOutcome {
+  /** The branch's tips when all was done; null where there is no such branch. */
+  readonly lane: string | null;
+  readonly host: string | null;
+  /** Commits that have come from the lane with this sync, newest first, at most {@link COMMITS_MAX}. */
+  readonly commits: readonly string[];
+  /** Both have moved apart: nothing was moved. The lane's commits are in `refs/lanes/<lane>/head`. */
+  readonly diverged: boolean;
+  /** Why a side could not follow the other one now; it is tried again. */
+  readonly held: string | null;
+}
+
+/**
+ * Brings lane and host to the same tip: takes the lane's new commits over, then moves whichever branch has not moved
+ * since both last agreed, by compare-and-swap, and its index with it. May be repeated after an interruption anywhere.
+ * @throws git.refused, git.failed, lane.worktree_missing, and what the lane's side throws
+ */
+export async function syncLane(git: HardenedGit, wanted: SyncLane, side: LaneSide): Promise<SyncOutcome> {
+  const { gitDir, lane, branch, signal } = wanted;
+  const own = await openWorktree({ repo: { gitDir }, path: wanted.worktree, signal });
+  let refs = await readLaneRefs(git, { gitDir, lane, branch, signal });
+  if (refs.pending !== null) {
+    await settleIndex(git, wanted, own, refs.pending);
+    refs = { ...refs, pending: null };
+  }
+  const base = refs.base ?? wanted.seedTip;
+  const have = [...new Set([refs.host, refs.head, base].filter((oid) => oid !== null))];
+  const { tip, bundle } = await side.fetch({ branch, have });
+  const ref = `refs/heads/${branch}`;
+  if (tip !== null && bundle !== null) {
+    await importBundle(git, { gitDir, lane, bundle, ref, tip, maxBytes: wanted.maxBytes, signal });
+  } else if (tip !== null && !have.includes(tip)) {
+    await checkWhole(git, { gitDir, tip, signal });
+  }
+  const facts = { lane: tip, host: refs.host, base };
+  const commits = tip === null || tip === refs.head ? [] : await listNew(git, wanted, tip, have);
+  const ancestry = needsAncestry(facts) ? await relate(git, wanted, facts.lane ?? "", facts.host ?? "") : null;
+  const decision = decideSync({ ...facts, ancestry });
+  const done = { lane: tip, host: refs.host, commits, diverged: false, held: null };
+  switch (decision.kind) {
+    case "same":
+      await record(git, wanted, refs, { head: tip, base: tip });
+      return done;
+    case "diverged":
+      await record(git, wanted, refs, { head: tip, base });
+      return { ...done, diverged: true };
+    case "take": {
+      const held = await whyNotMovable(own, branch, signal);
+      if (held !== null) {
+        await record(git, wanted, refs, { head: tip, base });
+        return { ...done, held };
+      }
+      await record(git, wanted, refs, { head: tip, base: tip, branch: decision });
+      await settleIndex(git, wanted, own, decision.from);
+      return { ...done, host: decision.to };
+    }
+    case "give": {
+      const held = await side.advance({ branch, from: decision.from, to: decision.to });
+      if (held !== null) return { ...done, held };
+      await record(git, wanted, refs, { head: decision.to, base: decision.to });
+      return { ...done, lane: decision.to };
+    }
+  }
+}
+
+/** Moves all refs of one sync at once, each only from where it was seen. */
+async function record(
+  git: HardenedGit,
+  wanted: SyncLane,
+  refs: LaneRefs,
+  to: {
+    readonly head: string | null;
+    readonly base: string | null;
+    readonly branch?: { readonly from: string; readonly to: string };
+  },
+): Promise<void> {
+  const { gitDir, lane, branch, signal } = wanted;
+  const line = (ref: string, next: string, was: string | null) =>
+    was === null ? `create ${ref} ${next}\n` : `update ${ref} ${next} ${was}\n`;
+  const own = (["head", "base"] as const).flatMap((what) => {
+    const next = to[what];
+    return next === null || next === refs[what] ? [] : [line(laneRef(lane, what), next, refs[what])];
+  });
+  const moved = to.branch
+    ? [
+        line(`refs/heads/${branch}`, to.branch.to, to.branch.from),
+        line(laneRef(lane, "pending"), to.branch.from, refs.pending),
+      ]
+    : [];
+  const stdin = [...own, ...moved].join("");
+  if (stdin === "") return;
+  const args = ["update-ref", "--no-deref", "-m", `lane ${lane}: import`, "--stdin"];
+  await git({ gitDir, cwd: gitDir, signal, args, stdin });
+}
+
+/** Has the index follow the branch. Not cancelled: the branch has moved already. */
+async function settleIndex(git: HardenedGit, wanted: SyncLane, own: HostWorktree, from: string): Promise<void> {
+  const { gitDir, lane, branch } = wanted;
+  if ((await whyNotMovable(own, branch, undefined)) !== null) return;
+  await refreshIndex(git, own, { from });
+  await git({ gitDir, cwd: gitDir, args: ["update-ref", "--no-deref", "-d", laneRef(lane, "pending")] });
+}
+
+async function listNew(
+  git: HardenedGit,
+  wanted: SyncLane,
+  tip: string,
+  have: readonly string[],
+): Promise<readonly string[]> {
+  const { gitDir, signal } = wanted;
+  const args = ["rev-list", `--max-count=${COMMITS_MAX}`, tip, "--not", ...have, "--"];
+  const { stdout } = await git({ gitDir, cwd: gitDir, signal, args });
+  return stdout.split("\n").filter((line) => line !== "");
+}
+
+async function relate(git: HardenedGit, wanted: SyncLane, lane: string, host: string) {
+  const { gitDir, signal } = wanted;
+  const args = ["rev-list", "--left-right", "--count", `${host}...${lane}`, "--"];
+  const [hostOnly, laneOnly] = (await git({ gitDir, cwd: gitDir, signal, args })).stdout.split("\t").map(Number);
+  if (hostOnly === 0) return "lane-is-ahead";
+  return laneOnly === 0 ? "host-is-ahead" : "apart";
+}

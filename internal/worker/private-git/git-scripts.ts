@@ -1,0 +1,48 @@
+/**
+ * Makes the private git dir from the host's seed: `sh -c SCRIPT sh SEED DIR`. May be repeated after a death anywhere:
+ * HEAD comes last but for the index, and without it nothing takes the folder for a git dir. No file of the work tree is
+ * written; without a seeded index git compares all files at the first look.
+ */
+export const PREPARE_SCRIPT = `set -eu
+umask 022
+seed=$1 dir=$2
+if [ ! -e "$dir/HEAD" ]; then
+  rm -f "$dir/HEAD.seed" "$dir/index" "$dir/index.lock"
+  cp -R "$seed/." "$dir/"
+  mkdir -p "$dir/refs/heads" "$dir/objects/pack" "$dir/info" "$dir/hooks"
+  [ ! -e "$seed/index" ] || touch -r "$seed/index" "$dir/index"
+  mv "$dir/HEAD.seed" "$dir/HEAD"
+fi
+if [ ! -e "$dir/index" ]; then
+  cd /workspace
+  git read-tree HEAD
+  [ "$(git config --bool core.sparseCheckout || :)" != true ] || git sparse-checkout reapply
+fi
+`;
+
+/** What {@link ADVANCE_SCRIPT} exits with when it would have to disturb something. */
+export const HELD: Readonly<Record<number, string>> = {
+  8: "something is staged in the lane",
+  9: "a merge, rebase or cherry-pick is under way in the lane",
+  10: "the branch has moved in the lane",
+};
+
+/**
+ * Moves a branch that the host has moved: `sh -c SCRIPT sh WORKSPACE BRANCH FROM TO`. The index follows; files of the
+ * work tree are never written, they are the same on both sides.
+ */
+export const ADVANCE_SCRIPT = `set -eu
+cd "$1"
+ref=refs/heads/$2 from=$3 to=$4
+dir=$(git rev-parse --absolute-git-dir)
+for name in MERGE_HEAD CHERRY_PICK_HEAD REVERT_HEAD rebase-merge rebase-apply; do
+  [ ! -e "$dir/$name" ] || exit 9
+done
+here=no
+[ "$(git symbolic-ref -q HEAD || :)" != "$ref" ] || here=yes
+if [ $here = yes ]; then
+  git diff-index --cached --quiet --ignore-submodules=all "$from" -- || exit 8
+fi
+git update-ref -m "lane: from the host" "$ref" "$to" "$from" || exit 10
+[ $here = no ] || git reset --quiet --mixed --no-refresh
+`;

@@ -1,0 +1,193 @@
+import { existsSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { execa } from "execa";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { ApiFeedEntry, ApiLane } from "../../internal/protocol/api.ts";
+import { eventually, type Installation, newInstallation } from "../support/installation.ts";
+import { inspectContainer, podman } from "../support/podman.ts";
+
+describe("git in a lane", () => {
+  let home: Installation;
+  let repo: string;
+  let lane: ApiLane;
+
+  beforeAll(async () => {
+    home = await newInstallation();
+    repo = await home.repository();
+    await writeFile(join(home.env.HOME as string, ".gitconfig"), "[user]\n\tname = Ada\n\temail = ada@example.test\n");
+    await home.up();
+    await home.json(["workspace", "add", repo]);
+    lane = await home.json<ApiLane>(["add", "work"]);
+  }, 120_000);
+  afterAll(() => home[Symbol.asyncDispose]());
+
+  const sh = async (script: string) => {
+    const result = await home.lane(["run", "work", "--", "sh", "-ec", script]);
+    expect(result.code, result.stderr).toBe(0);
+    return result.stdout.trimEnd();
+  };
+  /** Git as the developer runs it, in the lane's worktree. */
+  const onHost = async (...args: string[]) =>
+    (await execa("git", ["-C", lane.worktree, ...args], { env: { HOME: home.env.HOME as string } })).stdout;
+  const expectSameTruth = async () => {
+    const [log, status] = (await sh("git log --format=%H:%an:%s; echo ----; git status --porcelain")).split("\n----");
+    expect(await onHost("log", "--format=%H:%an:%s")).toBe(log);
+    expect((await onHost("status", "--porcelain")).trimEnd()).toBe(status?.trim());
+  };
+
+  it("is clean from the first moment, on the lane's branch, with the developer's name", async () => {
+    expect(await sh("git status --porcelain; git branch --show-current; git config user.email")).toBe(
+      "work\nada@example.test",
+    );
+    expect(await sh("git rev-parse HEAD main")).toBe(await onHost("rev-parse", "HEAD", "main"));
+    expect(await sh("cat .git")).toBe("gitdir: /lane/state/git");
+  });
+
+  it("shows the host what was committed as soon as the job has ended", async () => {
+    await sh("echo one > one.txt; git add one.txt; git commit -qm one");
+    expect(await onHost("log", "-1", "--format=%s %an")).toBe("one Ada");
+    expect(await onHost("status", "--porcelain")).toBe("");
+    await expectSameTruth();
+  });
+
+  it("takes a day of git: amend, branch, stash, rebase, cherry-pick, gc, pack-refs, log, blame", async () => {
+    await sh(`
+      git commit -q --amend -m 'one, better'
+      git checkout -q -b side; echo s > side.txt; git add .; git commit -qm side
+      git checkout -q work
+      echo two > two.txt; git add .; git commit -qm two
+      git cherry-pick side
+      echo changed > hello.txt; git stash; git stash pop
+      git gc -q; git pack-refs --all; git log --oneline; git blame one.txt
+      git stash; git rebase -q --force-rebase main; git stash pop`);
+    expect(await onHost("log", "--format=%s")).toBe("side\ntwo\none, better\nfirst");
+    expect(await onHost("status", "--porcelain")).toBe(" M hello.txt");
+    await sh("git checkout -q hello.txt; git fsck --strict");
+    await expectSameTruth();
+    expect((await execa("git", ["-C", repo, "fsck", "--strict", "--no-dangling"])).stdout).toBe("");
+    expect(await onHost("for-each-ref", "--format=%(refname)", "refs/heads")).toBe("refs/heads/main\nrefs/heads/work");
+  });
+
+  it("lets the lane write nothing of the repository", async () => {
+    const tries = await sh(`
+      deny() { if "$@" 2>/dev/null; then echo "went through: $*"; fi; }
+      for path in /lane/objects /lane/objects/pack /lane/objects/info; do
+        deny touch "$path/x"; deny chmod 777 "$path"; deny mv "$path" "$path.away"
+      done
+      for file in $(find /lane/objects -type f | head -5); do deny rm -f "$file"; deny sh -c "echo x >> $file"; done
+      deny rm -f /workspace/.git; deny mv /workspace/.git /workspace/git.away; deny ln -sf /tmp /workspace/.git
+      deny sh -c 'echo x > /workspace/.git'; deny chmod 777 /workspace/.git; deny mkdir /workspace/.git
+      deny sh -c 'cd / && umount /workspace/.git'; deny mount -o remount,rw /lane/objects
+      echo done`);
+    expect(tries).toBe("done");
+    expect(await sh(`ls -d '${repo}' 2>/dev/null || echo hidden`)).toBe("hidden");
+    const targets = (await inspectContainer(lane.containerName)).Mounts.filter(({ Source }) => Source.startsWith(repo));
+    const shown = targets.map(({ Source, Destination, RW }) => [Source, Destination, RW]);
+    expect(shown.sort()).toEqual([
+      [lane.worktree, "/workspace", true],
+      [join(repo, ".git", "objects"), "/lane/objects", false],
+    ]);
+  });
+
+  it("hands commits of the host on", async () => {
+    await writeFile(join(lane.worktree, "host.txt"), "host\n");
+    await onHost("add", "host.txt");
+    await onHost("commit", "-qm", "by the developer");
+    expect(await home.lane(["sync", "work"])).toMatchObject({ code: 0 });
+    expect(await sh("git log -1 --format=%s; git status --porcelain")).toBe("by the developer");
+    await expectSameTruth();
+  });
+
+  it("takes over what was committed without a job, by itself", async () => {
+    const command = "cd /workspace && git -c user.name=x -c user.email=x@x commit -q --allow-empty -m exec";
+    await podman("exec", "--user", "0", lane.containerName, "sh", "-c", command);
+    await eventually(async () => (await onHost("log", "-1", "--format=%s")) === "exec", {
+      what: "the commit on the host",
+      withinMs: 45_000,
+    });
+  });
+
+  it("keeps uncommitted, untracked and ignored files, stash and branches over recreate and a killed daemon", async () => {
+    await sh(`
+      echo '*.log' > .gitignore; echo kept > kept.log; echo new > new.txt; echo edited > hello.txt
+      echo staged > staged.txt; git add staged.txt
+      echo stashed > one.txt; git stash push -q one.txt; git branch mine`);
+    const look =
+      "git status --porcelain --ignored; git stash list; git branch --format='%(refname:short)'; cat kept.log";
+    const before = await sh(look);
+    expect(before).toContain("A  staged.txt");
+    await home.json(["recreate", "work"]);
+    expect(await sh(look)).toBe(before);
+    await home.kill9();
+    await home.up();
+    await home.json(["start", "work"]);
+    expect(await sh(look)).toBe(before);
+    await sh("git reset -q; git checkout -q hello.txt; rm -f .gitignore kept.log new.txt staged.txt; git stash drop");
+    await expectSameTruth();
+  });
+
+  it("records a divergence with both tips, overwrites nothing, and goes on once it is mended", async () => {
+    const base = await onHost("rev-parse", "HEAD");
+    const theirs = await onHost("commit-tree", `${base}^{tree}`, "-p", base, "-m", "theirs");
+    await home.json(["sync", "work"]);
+    await execa("git", ["-C", repo, "update-ref", "refs/heads/work", theirs]);
+    await sh("git commit -q --allow-empty -m mine");
+    const mine = await sh("git rev-parse HEAD");
+    const synced = await home.lane(["sync", "work"]);
+    expect(synced).toMatchObject({ code: 5, stdout: expect.stringContaining("gone apart") });
+    const shown = await home.json<ApiLane>(["show", "work"]);
+    expect(shown.git).toMatchObject({ diverged: { lane: mine, host: theirs }, unimported: 1 });
+    expect(await onHost("rev-parse", "work", "refs/lanes/work/head")).toBe(`${theirs}\n${mine}`);
+    const feed = (await home.lane(["events", "--json"])).stdout.trim().split("\n");
+    const told = feed.map((line) => JSON.parse(line) as ApiFeedEntry).filter(({ type }) => type === "lane.diverged");
+    expect(told.map(({ lane: id, data }) => [id, data])).toEqual([
+      [lane.id, { branch: "work", lane: mine, host: theirs }],
+    ]);
+    const refused = await home.lane(["rm", "work", "--yes"]);
+    expect(refused).toMatchObject({ code: 5, stderr: expect.stringContaining("1 commit that no branch has") });
+    await sh(`git merge -q -m both ${theirs}`);
+    expect((await home.json<ApiLane>(["show", "work"])).git).toMatchObject({ diverged: null, unimported: 0 });
+    await expectSameTruth();
+  });
+
+  it("keeps eight lanes of one repository apart while they commit at once", async () => {
+    const names = ["a", "b", "c", "d", "e", "f", "g", "h"];
+    for (const name of names) await home.json(["add", name]);
+    const commits = 'for i in 1 2 3 4 5 6 7 8 9; do echo $i > $0.txt; git add .; git commit -qm "$0 $i"; done';
+    await Promise.all(names.map((name) => home.lane(["run", name, "--", "sh", "-ec", commits, name])));
+    for (const name of names) {
+      const log = await execa("git", ["-C", repo, "log", "--format=%s", `main..${name}`]);
+      expect(log.stdout).toBe([9, 8, 7, 6, 5, 4, 3, 2, 1].map((i) => `${name} ${i}`).join("\n"));
+    }
+    expect((await execa("git", ["-C", repo, "fsck", "--strict", "--no-dangling"])).stdout).toBe("");
+    expect(await onHost("log", "-1", "--format=%s")).toBe("both");
+  });
+
+  it("works for an agent that is not root, in a work tree that was there already", async () => {
+    const worktree = join(repo, "..", "repo.lanes", "user");
+    await execa("git", ["-C", repo, "worktree", "add", "-q", "-b", "user", worktree]);
+    await execa("chown", ["-R", "1000:1000", worktree]);
+    await home.json(["add", "user"]);
+    const script =
+      "id -u; git status --porcelain; echo u > u.txt; git add .; git commit -qm user; git gc -q; git fsck --no-dangling";
+    const ran = await home.lane(["run", "user", "--", "sh", "-ec", script]);
+    expect(ran).toMatchObject({ code: 0, stdout: "1000\n" });
+    const shown = await execa("git", ["-C", repo, "log", "-1", "--format=%s %an", "user"]);
+    expect(shown.stdout).toBe("user Ada");
+    const status = await execa("git", ["-C", worktree, "status", "--porcelain"], {
+      env: { GIT_CONFIG_COUNT: "1", GIT_CONFIG_KEY_0: "safe.directory", GIT_CONFIG_VALUE_0: "*" },
+    });
+    expect(status.stdout).toBe("");
+    const denied = "touch /lane/objects/x || rm -f .git || mv .git x || echo x > .git || chmod 777 .git";
+    expect((await home.lane(["run", "user", "--", "sh", "-c", denied])).code).not.toBe(0);
+  });
+
+  it("removes a lane with its refs, and keeps its branch", async () => {
+    await home.json(["rm", "a", "--yes"]);
+    const refs = (await execa("git", ["-C", repo, "for-each-ref", "--format=%(refname)"])).stdout.split("\n");
+    expect(refs).toContain("refs/heads/a");
+    expect(refs.filter((ref) => ref.startsWith("refs/lanes/a/"))).toEqual([]);
+    expect(existsSync(join(repo, "..", "repo.lanes", "a"))).toBe(false);
+  });
+});
