@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { destination } from "pino";
 import { armFaults, toAppError } from "../../internal/base/index.ts";
 import { isConfigured, loadConfig, readConfigFiles, resolvePaths } from "../../internal/config/index.ts";
-import { engineSettings, observePodman, runDaemon } from "../../internal/daemon/index.ts";
+import { engineSettings, loginVariables, observePodman, runDaemon } from "../../internal/daemon/index.ts";
 import { execRepair, observeHost, runDoctor } from "../../internal/doctor/index.ts";
 import { exitCodeOf } from "../../internal/protocol/index.ts";
 
@@ -18,6 +18,9 @@ async function main(argv: readonly string[]): Promise<number> {
   const paths = resolvePaths(env, uid, { homedir: os.homedir(), tmpdir: os.tmpdir(), hasFolder });
   const files = await readConfigFiles([paths.config.file], {});
   const config = loadConfig({ env, files, facts: { cores: os.availableParallelism() } });
+  const loginEnv = { ...env };
+  // Else all that it starts had them in their environment: the engine's service, and the monitors of lanes for days.
+  for (const name of loginVariables()) delete env[name];
   const userRuntimeDir = env.XDG_RUNTIME_DIR || null;
   if (argv[0] === "doctor") {
     const engine = engineSettings({ settings: config.settings, paths, uid, userRuntimeDir });
@@ -61,7 +64,7 @@ async function main(argv: readonly string[]): Promise<number> {
     build,
     gitEnv: { PATH: env.PATH, HOME: env.HOME, XDG_CONFIG_HOME: env.XDG_CONFIG_HOME },
     npmEnv: env,
-    loginEnv: env,
+    loginEnv,
     home: env.HOME || os.homedir(),
     logTo,
     stop,

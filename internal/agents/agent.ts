@@ -1,4 +1,4 @@
-import type { AgentEvent } from "./agent-event.ts";
+import type { AgentEvent, AgentSummary } from "../job/index.ts";
 
 /** Names of the agents that Lanekeeper knows. `shell` runs its prompt as a script and needs neither login nor network. */
 export const AGENT_NAMES = ["claude", "codex", "gemini", "shell"] as const;
@@ -18,6 +18,8 @@ export interface Agent {
   readonly install: InstallSpec | null;
   /** Logins it can use, best first: the first that is found is taken. Empty: it needs none. */
   readonly logins: readonly LoginSource[];
+  /** What it looks for in the guide's folder, beside `instructions.md` and `skills`; null: it reads no guide. */
+  readonly guide: readonly GuideEntry[] | null;
   /** The process of one job. Throws `request.invalid` for a session that cannot be one. */
   readonly command: (run: AgentRun) => AgentCommand;
   /** A reader for one process' standard output, line by line. Never throws, whatever the line. */
@@ -37,6 +39,11 @@ export interface InstallSpec {
   /** `binary` is executed itself, `node` by the lane's Node. */
   readonly runtime: "binary" | "node";
 }
+
+/** A file or a relative link in the folder that holds `instructions.md` and `skills/NAME/SKILL.md`. */
+export type GuideEntry =
+  | { readonly path: string; readonly text: string }
+  | { readonly path: string; readonly link: string };
 
 /** What a lane's image is built for, in npm's words. */
 export interface LanePlatform {
@@ -68,6 +75,8 @@ export interface AgentRun {
   readonly prompt: string;
   /** The login that was delivered, of the agent's own; null when none was. */
   readonly login: LoginName | null;
+  /** Absolute path in the lane of the guide's folder, read-only; null when there is none. */
+  readonly guide: string | null;
   /** Non-secret settings of configuration: extra arguments and variables, as a base URL. */
   readonly extraArgs: readonly string[];
   readonly extraEnv: Readonly<Record<string, string>>;
@@ -84,12 +93,12 @@ export interface AgentCommand {
   readonly files: readonly AgentFile[];
 }
 
-/** Non-secret settings for a JSON file below the agent's home; `mergeJson` puts them into what is there already. */
-export interface AgentFile {
-  /** Relative to the agent's home. */
-  readonly path: string;
-  readonly settings: JsonSettings;
-}
+/** Something below the agent's home; `path` is relative to that. */
+export type AgentFile =
+  /** Non-secret settings for a JSON file; `mergeJson` puts them into what is there already. */
+  | { readonly path: string; readonly settings: JsonSettings }
+  /** A link to this absolute path. A file that is in its place is kept as `<path>.own`. */
+  | { readonly path: string; readonly link: string };
 
 /** A tree of settings. */
 export type JsonSettings = { readonly [key: string]: string | boolean | JsonSettings };
@@ -100,37 +109,6 @@ export interface AgentParser {
   readonly line: (text: string) => readonly AgentEvent[];
   /** What was seen up to now. */
   readonly summary: () => AgentSummary;
-}
-
-/** What a whole run said of itself. */
-export interface AgentSummary {
-  readonly session: string | null;
-  /** The final answer. */
-  readonly text: string | null;
-  readonly usage: AgentUsage | null;
-  /** The last, decisive line of the stream; null when it was cut off before one. */
-  readonly final: { readonly ok: boolean; readonly facts: AgentFailureFacts } | null;
-}
-
-/** Sums over the run, without what its session had used before. */
-export interface AgentUsage {
-  /** All that was sent, also what came from a cache. */
-  readonly inputTokens: number;
-  readonly outputTokens: number;
-  /** The part of `inputTokens` that came from a cache. */
-  readonly cacheReadTokens: number;
-  /** US dollars by the agent's own account; null when it does not say. */
-  readonly costUsd: number | null;
-}
-
-/** What a stream said about a failure, as far as it did. */
-export interface AgentFailureFacts {
-  readonly message: string | null;
-  readonly httpStatus: number | null;
-  /** The agent's own, most telling word for it, as `rate_limit`. */
-  readonly code: string | null;
-  /** When a limit ends, ms since the epoch. */
-  readonly resetsAtMs: number | null;
 }
 
 /** What is known at the end of the process. */

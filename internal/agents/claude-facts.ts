@@ -1,4 +1,4 @@
-import type { AgentFailureFacts } from "./agent.ts";
+import type { AgentFailureFacts } from "../job/index.ts";
 import { isTrue, type JsonObject, statusIn, textIn, textsIn } from "./json-fields.ts";
 
 /**

@@ -1,5 +1,5 @@
-import type { AgentParser, AgentSummary, AgentUsage } from "./agent.ts";
-import type { AgentEvent } from "./agent-event.ts";
+import type { AgentEvent, AgentSummary, AgentUsage } from "../job/index.ts";
+import type { AgentParser } from "./agent.ts";
 import { toFacts } from "./claude-facts.ts";
 import { newClaudeTools } from "./claude-tools.ts";
 import { addUsage, toClaudeUsage } from "./claude-usage.ts";

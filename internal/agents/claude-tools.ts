@@ -1,4 +1,4 @@
-import type { AgentEvent } from "./agent-event.ts";
+import type { AgentEvent } from "../job/index.ts";
 import { clip, OUTPUT_MAX, toLine } from "./clip.ts";
 import { isTrue, type JsonObject, objectIn, objectsIn, textIn, textsIn } from "./json-fields.ts";
 import { newOpenEdits } from "./open-edits.ts";

@@ -1,4 +1,4 @@
-import type { AgentUsage } from "./agent.ts";
+import type { AgentUsage } from "../job/index.ts";
 import { countIn, type JsonObject, numberIn, objectIn } from "./json-fields.ts";
 
 /**

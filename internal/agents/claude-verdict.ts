@@ -1,4 +1,5 @@
-import type { AgentEnd, AgentFailureFacts, AgentVerdict, FailureKind } from "./agent.ts";
+import type { AgentFailureFacts } from "../job/index.ts";
+import type { AgentEnd, AgentVerdict, FailureKind } from "./agent.ts";
 import { failed, judgeCutOff, judgeSuccess, kindOfStatus } from "./verdicts.ts";
 
 /** Claude's words, in lines on retries, in messages and in results. Status codes are looked at where no word is here. */

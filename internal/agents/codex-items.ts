@@ -1,4 +1,4 @@
-import type { AgentEvent } from "./agent-event.ts";
+import type { AgentEvent } from "../job/index.ts";
 import { clip, OUTPUT_MAX, TEXT_MAX, toLine } from "./clip.ts";
 import { isTrue, type JsonObject, numberIn, objectIn, objectsIn, textIn } from "./json-fields.ts";
 

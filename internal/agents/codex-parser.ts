@@ -1,5 +1,5 @@
-import type { AgentFailureFacts, AgentParser, AgentSummary, AgentUsage } from "./agent.ts";
-import type { AgentEvent } from "./agent-event.ts";
+import type { AgentEvent, AgentFailureFacts, AgentSummary, AgentUsage } from "../job/index.ts";
+import type { AgentParser } from "./agent.ts";
 import { clip, TEXT_MAX, toLine } from "./clip.ts";
 import { newCodexItems } from "./codex-items.ts";
 import { kindOfCodex } from "./codex-verdict.ts";

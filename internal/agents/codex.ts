@@ -1,4 +1,4 @@
-import type { Agent, AgentCommand, AgentRun, LanePlatform } from "./agent.ts";
+import type { Agent, AgentCommand, AgentFile, AgentRun, LanePlatform } from "./agent.ts";
 import { newCodexParser } from "./codex-parser.ts";
 import { classifyCodex } from "./codex-verdict.ts";
 import { toSessionId } from "./session-id.ts";
@@ -24,6 +24,8 @@ export const codex: Agent = {
     { kind: "env", name: "api-key", envName: "CODEX_API_KEY" },
     { kind: "file", name: "login", hostPath: ".codex/auth.json", path: ".codex/auth.json" },
   ],
+  // Both are found by links in its own folder.
+  guide: [],
   command: toCommand,
   newParser: newCodexParser,
   classify: classifyCodex,
@@ -43,5 +45,14 @@ function toCommand(run: AgentRun): AgentCommand {
     run.resume === null
       ? ["exec", ...open, "--color", "never", ...run.extraArgs, "-"]
       : ["exec", "resume", ...open, ...run.extraArgs, toSessionId(run.resume), "-"];
-  return { argv: [run.program ?? "codex", ...args], env: run.extraEnv, stdin: run.prompt, files: [] };
+  return { argv: [run.program ?? "codex", ...args], env: run.extraEnv, stdin: run.prompt, files: toGuide(run) };
+}
+
+/** `developer_instructions` would be no way: a session that is resumed keeps those that it began with. */
+function toGuide({ guide }: AgentRun): readonly AgentFile[] {
+  if (guide === null) return [];
+  return [
+    { path: ".codex/AGENTS.md", link: `${guide}/instructions.md` },
+    { path: ".codex/skills/lanekeeper", link: `${guide}/skills` },
+  ];
 }

@@ -13,6 +13,7 @@ function commandOf(agent: string, run: Partial<AgentRun> = {}): AgentCommand {
     newSession: ID,
     prompt: "do it",
     login: null,
+    guide: null,
     extraArgs: [],
     extraEnv: {},
     asRoot: false,
@@ -69,13 +70,29 @@ describe("commands", () => {
   });
 
   it("of Gemini say which login it has, as a base URL alone makes it refuse", () => {
-    const typeFor = (run: Partial<AgentRun>) => commandOf("gemini", run).files.map(({ settings }) => settings.security);
+    const typeFor = (run: Partial<AgentRun>) =>
+      commandOf("gemini", run).files.map((file) => "settings" in file && file.settings.security);
     const extraEnv = { GOOGLE_GEMINI_BASE_URL: "http://x" };
     const key = [{ auth: { selectedType: "gemini-api-key" } }];
     expect(typeFor({ login: "api-key" })).toEqual(key);
     expect(typeFor({ extraEnv })).toEqual(key);
     expect(typeFor({ login: "login" })).toEqual([{ auth: { selectedType: "oauth-personal" } }]);
     expect(typeFor({})).toEqual([undefined]);
+  });
+
+  it("point at the guide, where there is one", () => {
+    const guide = "/run/lane/guide";
+    const { argv, env } = commandOf("claude", { guide });
+    // What follows the folders of --add-dir has to be an option.
+    expect(argv.join(" ")).toContain(` --add-dir ${guide} --dangerously-skip-permissions `);
+    expect(env).toMatchObject({ CLAUDE_CODE_ADDITIONAL_DIRECTORIES_CLAUDE_MD: "1" });
+    const links = (agent: string) => commandOf(agent, { guide }).files.filter((file) => "link" in file);
+    expect(links("codex")).toEqual([
+      { path: ".codex/AGENTS.md", link: `${guide}/instructions.md` },
+      { path: ".codex/skills/lanekeeper", link: `${guide}/skills` },
+    ]);
+    expect(links("gemini")).toEqual([{ path: ".gemini/extensions/lanekeeper", link: `${guide}/gemini` }]);
+    for (const { name } of AGENTS) expect(JSON.stringify(commandOf(name))).not.toContain("guide");
   });
 
   it("of the shell run a script that has no standard input and keeps its exit code", () => {

@@ -1,5 +1,5 @@
-import type { AgentParser, AgentSummary, AgentUsage } from "./agent.ts";
-import type { AgentEvent } from "./agent-event.ts";
+import type { AgentEvent, AgentSummary, AgentUsage } from "../job/index.ts";
+import type { AgentParser } from "./agent.ts";
 import { clip, OUTPUT_MAX, TEXT_MAX, toLine } from "./clip.ts";
 import { countIn, type JsonObject, objectIn, objectsIn, statusIn, textIn } from "./json-fields.ts";
 import { newObjectLines } from "./object-lines.ts";

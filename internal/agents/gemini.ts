@@ -18,6 +18,15 @@ export const gemini: Agent = {
     { kind: "env", name: "api-key", envName: "GEMINI_API_KEY" },
     { kind: "file", name: "login", hostPath: ".gemini/oauth_creds.json", path: ".gemini/oauth_creds.json" },
   ],
+  // An extension of its own.
+  guide: [
+    {
+      path: "gemini/gemini-extension.json",
+      text: JSON.stringify({ name: "lanekeeper", version: "1.0.0", contextFileName: "GEMINI.md" }),
+    },
+    { path: "gemini/GEMINI.md", link: "../instructions.md" },
+    { path: "gemini/skills", link: "../skills" },
+  ],
   command: toCommand,
   newParser: newGeminiParser,
   classify: classifyGemini,
@@ -39,7 +48,7 @@ function toCommand(run: AgentRun): AgentCommand {
       GEMINI_CLI_NO_RELAUNCH: "true",
     },
     stdin: run.prompt,
-    files: [toSettings(run)],
+    files: [toSettings(run), ...toGuide(run)],
   };
 }
 
@@ -57,4 +66,8 @@ function toSettings({ login, extraEnv }: AgentRun): AgentFile {
       ...(selectedType === null ? {} : { security: { auth: { selectedType } } }),
     },
   };
+}
+
+function toGuide({ guide }: AgentRun): readonly AgentFile[] {
+  return guide === null ? [] : [{ path: ".gemini/extensions/lanekeeper", link: `${guide}/gemini` }];
 }

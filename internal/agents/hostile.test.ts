@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { AgentEvent } from "../job/index.ts";
 import { OUTPUT_MAX, TEXT_MAX } from "./clip.ts";
-import { AGENTS, type Agent, type AgentEvent, LINE_MAX_BYTES } from "./index.ts";
+import { AGENTS, type Agent, LINE_MAX_BYTES } from "./index.ts";
 import { endOf, readAll, readRecorded } from "./testing.ts";
 
 const RUNS = 300;

@@ -15,17 +15,17 @@ export {
   type AgentName,
   type AgentParser,
   type AgentRun,
-  type AgentSummary,
-  type AgentUsage,
   type AgentVerdict,
   FAILURE_KINDS,
   type FailureKind,
+  type GuideEntry,
   type InstallSpec,
+  type JsonSettings,
   type LanePlatform,
   type LoginName,
   type LoginSource,
 } from "./agent.ts";
-export type { AgentEvent } from "./agent-event.ts";
+export { composeInstructions } from "./compose-instructions.ts";
 export { LINE_MAX_BYTES, type LineSplitter, newLineSplitter } from "./line-splitter.ts";
 export { mergeJson } from "./merge-json.ts";
 export { AGENTS, findAgent } from "./registry.ts";

@@ -1,4 +1,4 @@
-import type { AgentEvent } from "./agent-event.ts";
+import type { AgentEvent } from "../job/index.ts";
 import { toLine } from "./clip.ts";
 import { type JsonObject, parseObject } from "./json-fields.ts";
 

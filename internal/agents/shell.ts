@@ -1,5 +1,5 @@
+import type { AgentEvent } from "../job/index.ts";
 import type { Agent, AgentEnd, AgentParser, AgentVerdict } from "./agent.ts";
-import type { AgentEvent } from "./agent-event.ts";
 import { clip, TEXT_MAX } from "./clip.ts";
 import { failed, SUCCEEDED } from "./verdicts.ts";
 
@@ -15,6 +15,7 @@ export const shell: Agent = {
   title: "shell",
   install: null,
   logins: [],
+  guide: null,
   command: (run) => ({
     argv: ["/bin/sh", "-c", RUN_STDIN, "sh", ...run.extraArgs],
     env: run.extraEnv,

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { AgentEvent } from "../job/index.ts";
 import type { Agent, AgentEnd, AgentParser, AgentVerdict } from "./agent.ts";
-import type { AgentEvent } from "./agent-event.ts";
 import { newLineSplitter } from "./line-splitter.ts";
 
 /** A run of the real program, recorded. */

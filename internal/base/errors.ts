@@ -63,6 +63,7 @@ export type ErrorCode =
   | "git.failed"
   | "git.missing"
   | "git.conflict"
+  | "git.refused"
   | "store.corrupt"
   | "store.newer_schema"
   | "store.full"

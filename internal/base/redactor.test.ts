@@ -27,6 +27,13 @@ describe("createRedactor", () => {
     }
   });
 
+  it("knows them as JSON spells them", () => {
+    const secret = 'pass"word\\with\tall';
+    const line = JSON.stringify({ said: `<${secret}>` });
+    expect(createRedactor([secret])(line)).toBe('{"said":"<[redacted]>"}');
+    expect(createRedactor([secret])(`<${secret}>`)).toBe("<[redacted]>");
+  });
+
   it("is not led astray by its own mark, patterns or short values", () => {
     expect(createRedactor(["redacted", "alpha-0123456789"])("alpha-0123456789")).toBe("[redacted]");
     expect(createRedactor(["a.c*(x)[y]$&"])("a.c*(x)[y]$& abc")).toBe("[redacted] abc");

@@ -7,9 +7,11 @@ const SECRET_MIN = 8;
 /**
  * A function that takes these secrets out of a text, and gives the very same text where there is none. Pure; of
  * overlapping ones the whole stretch is taken out, so that no rest of one stays behind. Shorter ones than 8 are left.
+ * They are found as they are and as JSON spells them: what agents print is JSON.
  */
 export function createRedactor(secrets: Iterable<string>): (text: string) => string {
-  const known = [...new Set(secrets)].filter((secret) => secret.length >= SECRET_MIN);
+  const spelled = [...secrets].flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)]);
+  const known = [...new Set(spelled)].filter((secret) => secret.length >= SECRET_MIN);
   return (text) => {
     const found = known.flatMap((secret) => findAll(text, secret));
     return found.length === 0 ? text : cutOut(text, found);

@@ -21,7 +21,7 @@ export const ROOMS: Readonly<Record<string, Zone>> = {
   reconcile: { rooms: [...TIER_0, "fingerprint"], packages: [] },
   protocol: { rooms: TIER_0, packages: ["zod"] },
   config: { rooms: TIER_0, packages: ["zod", "yaml"] },
-  agents: { rooms: ["base"], packages: [] },
+  agents: { rooms: ["base", "job"], packages: [] },
   podman: { rooms: PURE, packages: ["undici", "zod", "execa"] },
   git: { rooms: PURE, packages: ["execa", "zod"] },
   host: { rooms: [...PURE, "agents"], packages: ["execa", "zod"] },

@@ -62,6 +62,7 @@ export interface Api {
     act: LaneAct,
     opts: Waits & { readonly waitMs?: number | undefined; readonly now?: boolean | undefined },
   ): Promise<ApiLane>;
+  syncLane(lane: LaneRef, opts?: Waits): Promise<ApiLane>;
   planLane(lane: LaneRef, intent: PlanIntent): Promise<ApiPlan>;
   driftOfLane(lane: LaneRef): Promise<ApiDrift>;
   historyOfLane(lane: LaneRef, limit: number): Promise<readonly ApiHistoryEntry[]>;
@@ -99,6 +100,8 @@ const WAIT_SLACK_MS = 30_000;
 const REMOVE_BUDGET_MS = 300_000;
 /** A sync command has a minute. */
 const REFRESH_BUDGET_MS = 90_000;
+/** The daemon gives a large bundle ten minutes. */
+const SYNC_BUDGET_MS = 630_000;
 /** The daemon gives npm ten minutes; then all of it is read once and forced to the disk. */
 const INSTALL_BUDGET_MS = 900_000;
 
@@ -149,6 +152,13 @@ export function createApi(client: Client, loadProtocol: () => Promise<Protocol>)
         ...post(),
         query: { ...prefer(lane), wait: waitMs, now: now ? 1 : undefined },
         timeoutMs: (waitMs ?? 120_000) + WAIT_SLACK_MS,
+        ...opts,
+      }),
+    syncLane: (lane, opts) =>
+      client.call(at(lane, "/sync"), (p) => p.laneSchema, {
+        ...post(),
+        query: prefer(lane),
+        timeoutMs: SYNC_BUDGET_MS,
         ...opts,
       }),
     planLane: (lane, intent) =>

@@ -5,7 +5,7 @@ import { followJob, throughRestarts } from "./follow-job.ts";
 import type { StopSignal } from "./io.ts";
 import { createEventViewer, type EventView } from "./job-events.ts";
 import { judgeJob } from "./outcome.ts";
-import { renderWaiting } from "./render-job.ts";
+import { renderList, renderWaiting } from "./render-job.ts";
 
 const EXIT_LOGIN = 4;
 const EXIT_TERMINATED = 143;
@@ -34,8 +34,9 @@ export async function attach(ctx: Ctx, submit: () => Promise<ApiJob>): Promise<n
     const submitted = await Promise.race([submit(), aborted(leave.signal)]);
     state.job = submitted.id;
     if (state.asked !== null) background.push(cancel(ctx, submitted.id, leave.signal));
-    if (submitted.waiting === "login") return await reportLogin(ctx, submitted);
-    const ended = await streamWithReasons(ctx, submitted.id, leave.signal);
+    const needsLogin = submitted.waiting === "login";
+    const ended = needsLogin ? submitted : await streamWithReasons(ctx, submitted.id, leave.signal);
+    if (ended.waiting === "login") return await reportLogin(ctx, ended);
     if (ctx.json) await ctx.printJson(ended, { line: true });
     return await report(ctx, ended, state.asked);
   } catch (caught) {
@@ -69,30 +70,40 @@ export async function stream(ctx: Ctx, id: string, signal: AbortSignal, after = 
   }
 }
 
-/** As {@link stream}, and says what the job waits for until it runs: reasons that change are not part of its log. */
+/**
+ * As {@link stream}, and says what the job waits for until it runs: reasons that change are not part of its log. Gives
+ * the job as it is when it waits for a login, which nobody knows when to expect.
+ */
 async function streamWithReasons(ctx: Ctx, id: string, signal: AbortSignal): Promise<ApiJob> {
   const done = new AbortController();
-  const telling = ctx.json || ctx.quiet ? null : tellReasons(ctx, id, AbortSignal.any([done.signal, signal]));
+  const within = AbortSignal.any([done.signal, signal]);
+  const streaming = stream(ctx, id, within);
+  const needsLogin = watchQueued(ctx, id, within);
   try {
-    return await stream(ctx, id, signal);
+    const waits = await Promise.race([streaming.then(() => null), needsLogin]);
+    return waits ?? (await streaming);
   } finally {
     done.abort();
-    await telling;
+    await Promise.allSettled([streaming, needsLogin]);
   }
 }
 
-async function tellReasons(ctx: Ctx, id: string, signal: AbortSignal): Promise<void> {
-  const api = await ctx.api();
+/** Tells why the job is queued while it is. Resolves with it when it waits for a login, else with null; never rejects. */
+async function watchQueued(ctx: Ctx, id: string, signal: AbortSignal): Promise<ApiJob | null> {
+  const tells = !(ctx.json || ctx.quiet);
   try {
+    const api = await ctx.api();
     for (;;) {
       await ctx.clock.sleep(REASON_LOOK_MS, { signal });
       const job = await api.showJob(id, { signal });
-      if (job.state !== "queued") return;
+      if (job.state !== "queued") return null;
+      if (job.waiting === "login") return job;
       const words = renderWaiting(job) ?? (job.detail === null ? null : `waiting: ${job.detail}`);
-      if (words !== null) ctx.progress.update(words);
+      if (tells && words !== null) ctx.progress.update(words);
     }
   } catch {
     // Ended, or the daemon is away: the stream says so.
+    return null;
   }
 }
 
@@ -125,6 +136,8 @@ export function awayHooks(ctx: Ctx) {
 
 async function report(ctx: Ctx, job: ApiJob, asked: StopSignal | null): Promise<number> {
   const outcome = judgeJob(job);
+  const left = job.kind === "prompt" ? renderList(job.git?.uncommitted) : null;
+  if (left !== null && !ctx.json) await ctx.note(`not committed: ${left}`);
   if (outcome.message !== null) await ctx.note(outcome.message);
   if (outcome.hint !== null) await ctx.note(`next: ${outcome.hint}`);
   return job.state === "cancelled" && asked === "SIGTERM" ? EXIT_TERMINATED : outcome.exitCode;

@@ -35,7 +35,9 @@ export async function ensureDaemon(ctx: Ctx): Promise<EnsuredDaemon> {
   });
   const startedMs = ctx.clock.monotonicMs();
   while (process.end === null) {
-    if (await isReady(ctx)) return { status: await statusOf(ctx), started };
+    const ready = (await isReady(ctx)) ? await statusOf(ctx) : null;
+    // Another one that answers has won a race: ours is about to see that, and to end.
+    if (ready?.pid === started.pid) return { status: ready, started };
     if (ctx.clock.monotonicMs() - startedMs > START_BUDGET_MS) throw await notReady(started, logFile);
     await ctx.clock.sleep(POLL_MS, { signal: ctx.signal });
   }

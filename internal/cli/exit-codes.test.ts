@@ -20,6 +20,7 @@ const EXIT_CODES: Readonly<Record<number, readonly ErrorCode[]>> = {
     "worker.refused",
     "git.failed",
     "git.missing",
+    "git.refused",
     "store.corrupt",
     "store.newer_schema",
     "store.full",

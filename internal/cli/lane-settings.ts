@@ -1,4 +1,5 @@
 import { AppError, didYouMean } from "../base/index.ts";
+import { parseSkillChoice } from "../lane/index.ts";
 import type { PatchLane } from "../protocol/index.ts";
 
 type Settings = PatchLane["settings"];
@@ -6,7 +7,7 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** Keys of the contract that come with a later version: named, so that the message can say so. */
 const LATER_KEYS: readonly string[] = ["role", "network", "onSuccess"];
-const KEYS: readonly string[] = ["image", "agent", "drift", "limits.memory", "limits.cpus", "limits.pids"];
+const KEYS: readonly string[] = ["image", "agent", "drift", "limits.memory", "limits.cpus", "limits.pids", "skills"];
 const DRIFT_WORDS = ["when-idle", "now", "hold"] as const;
 const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
@@ -63,9 +64,17 @@ function setOne(settings: Mutable<Settings>, key: string, value: string, parseSi
     case "limits.pids":
       settings.pids = value === "" ? null : parseNumber(key, value, true);
       return;
+    case "skills":
+      settings.skills = value === "" ? null : parseSkills(value);
+      return;
     default:
       throw unknownKey(key);
   }
+}
+
+function parseSkills(value: string): "all" | string[] {
+  const choice = parseSkillChoice(value);
+  return choice === "all" ? choice : [...choice];
 }
 
 function parseDrift(value: string): (typeof DRIFT_WORDS)[number] {

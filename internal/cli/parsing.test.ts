@@ -38,27 +38,54 @@ describe("parseSettings", () => {
         "limits.memory=512m",
         "limits.cpus=0.5",
         "limits.pids=100",
+        "skills=a,b",
         "env.A=x=y",
       ),
     ).toEqual({
-      settings: { image: "i", agent: "claude", drift: "now", memoryBytes: 512 * 2 ** 20, cpus: 0.5, pids: 100 },
+      settings: {
+        image: "i",
+        agent: "claude",
+        drift: "now",
+        memoryBytes: 512 * 2 ** 20,
+        cpus: 0.5,
+        pids: 100,
+        skills: ["a", "b"],
+      },
       env: { A: "x=y" },
     });
   });
 
   it("takes an empty value for the default", () => {
-    expect(parse("image=", "agent=", "drift=", "limits.memory=", "limits.cpus=", "limits.pids=", "env.A=")).toEqual({
-      settings: { image: null, agent: null, drift: "when-idle", memoryBytes: null, cpus: null, pids: null },
+    expect(
+      parse("image=", "agent=", "drift=", "limits.memory=", "limits.cpus=", "limits.pids=", "skills=", "env.A="),
+    ).toEqual({
+      settings: {
+        image: null,
+        agent: null,
+        drift: "when-idle",
+        memoryBytes: null,
+        cpus: null,
+        pids: null,
+        skills: null,
+      },
       env: { A: "" },
     });
   });
 
-  it.each(["x", "=x", "limits.cpus=-1", "limits.pids=1.5", "limits.memory=0", "env.=1", "role=main", "nonsense=1"])(
-    "refuses %s",
-    (word) => {
-      expect(() => parse(word)).toThrow(expect.objectContaining({ code: "usage.invalid", hint: expect.any(String) }));
-    },
-  );
+  it.each([
+    "x",
+    "=x",
+    "limits.cpus=-1",
+    "limits.pids=1.5",
+    "limits.memory=0",
+    "env.=1",
+    "role=main",
+    "nonsense=1",
+    "skills=../x",
+    "skills=a,,b",
+  ])("refuses %s", (word) => {
+    expect(() => parse(word)).toThrow(expect.objectContaining({ code: "usage.invalid", hint: expect.any(String) }));
+  });
 });
 
 describe("the current folder", () => {

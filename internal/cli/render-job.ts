@@ -51,6 +51,15 @@ export function renderJobs(jobs: readonly ApiJob[], opts: RenderOptions): readon
   );
 }
 
+const NAMED_MAX = 5;
+
+/** The first of them, and how many more there are; null for none. */
+export function renderList(items: readonly string[] | undefined): string | null {
+  if (!items || items.length === 0) return null;
+  const more = items.length > NAMED_MAX ? ` and ${items.length - NAMED_MAX} more` : "";
+  return items.slice(0, NAMED_MAX).map(toPlain).join(", ") + more;
+}
+
 function renderUsage({ usage }: ApiJob): string | null {
   if (usage === null) return null;
   const cost = usage.costUsd === null ? "" : `, $${usage.costUsd.toFixed(4)}`;
@@ -76,6 +85,8 @@ export function renderJob(job: ApiJob, opts: RenderOptions): readonly string[] {
       ["exit", job.exitCode === null ? job.signal : String(job.exitCode)],
       ["error", job.error === null ? null : `${toPlain(job.error.message)} (${job.error.code})`],
       ["usage", renderUsage(job)],
+      ["commits", renderList(job.git?.commits.map((id) => id.slice(0, 12)))],
+      ["uncommitted", renderList(job.git?.uncommitted)],
       ["output", job.truncated ? "cut at the limit" : null],
       ["stream", job.files.stream],
       ["report", job.files.failure],

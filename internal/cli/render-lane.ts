@@ -38,14 +38,28 @@ function renderWork(lane: ApiLane): string {
   return words.filter((word) => word !== null).join(", ");
 }
 
-function renderGit({ ahead, behind, dirty, unimported }: NonNullable<ApiLane["git"]>): string {
+function renderGit({ ahead, behind, dirty, unimported, diverged }: NonNullable<ApiLane["git"]>): string {
   const parts = [
     ahead === 0 ? null : `+${ahead}`,
     behind === 0 ? null : `-${behind}`,
     dirty === 0 ? null : `${dirty} dirty`,
     unimported === 0 ? null : `${unimported} unimported`,
+    diverged ? "diverged" : null,
   ].filter((part) => part !== null);
   return parts.length === 0 ? "clean" : parts.join(" ");
+}
+
+/** Both tips, and where the lane's is on the host. */
+function renderTips({ lane, host }: NonNullable<NonNullable<ApiLane["git"]>["diverged"]>): string {
+  const tip = (oid: string | null) => oid?.slice(0, 12) ?? "no branch";
+  return `lane ${tip(lane)}, host ${tip(host)}; merge one into the other, then: lane sync`;
+}
+
+/** `lane sync`. */
+export function renderSynced(lane: ApiLane): readonly string[] {
+  if (lane.git?.diverged) return [`lane ${lane.name} and the host have gone apart: ${renderTips(lane.git.diverged)}`];
+  if (lane.git?.held) return [`lane ${lane.name} waits: ${toPlain(lane.git.held)}`];
+  return [`lane ${lane.name} and the host have the same commits`];
 }
 
 /** `lane show`. */
@@ -66,6 +80,8 @@ export function renderLane(lane: ApiLane, opts: RenderOptions): readonly string[
     ["branch", lane.branch],
     ["worktree", lane.worktree],
     ["git", lane.git === null ? null : renderGit(lane.git)],
+    ["diverged", lane.git?.diverged ? renderTips(lane.git.diverged) : null],
+    ["git waits", lane.git?.held ? toPlain(lane.git.held) : null],
     ["container", lane.container === null ? null : `${lane.containerName} ${lane.container.slice(0, 12)}`],
     ["generation", `${lane.generation}${started}`],
     ["endpoint", lane.endpoint],
@@ -101,7 +117,8 @@ function renderSettings(settings: Readonly<Record<string, unknown>>): string | n
     if (name === "env" && typeof value === "object") {
       return Object.entries(value).map(([variable, text]) => `env.${variable}=${toPlain(String(text))}`);
     }
-    return [`${words[name] ?? name}=${toPlain(String(value))}`];
+    const text = Array.isArray(value) && value.length === 0 ? "none" : String(value);
+    return [`${words[name] ?? name}=${toPlain(text)}`];
   });
   return shown.length === 0 ? null : shown.join(" ");
 }

@@ -70,7 +70,7 @@ beforeEach(async () => {
     for (const key of [
       `GET ${at}`,
       `PATCH ${at}`,
-      ...["ensure", "start", "stop", "restart", "recreate"].map((act) => `POST ${at}/${act}`),
+      ...["ensure", "start", "stop", "restart", "recreate", "sync"].map((act) => `POST ${at}/${act}`),
     ]) {
       daemon.route(key, () => ({ body: LANE }));
     }
@@ -125,6 +125,7 @@ describe("each verb asks the daemon for what it means", () => {
     ["plan fix", "GET /v1/lanes/fix/plan?intent=ensure"],
     ["plan fix --for remove", "GET /v1/lanes/fix/plan?intent=remove"],
     ["drift fix", "GET /v1/lanes/fix/drift"],
+    ["sync fix", "POST /v1/lanes/fix/sync"],
     ["history fix -n 7", "GET /v1/lanes/fix/history?limit=7"],
     ["start fix --wait 5s", "POST /v1/lanes/fix/start?wait=5000"],
     ["stop fix", "POST /v1/lanes/fix/stop?wait=600000"],
@@ -253,6 +254,7 @@ describe("usage", () => {
       "add",
       "ls",
       "show",
+      "sync",
       "plan",
       "drift",
       "history",
@@ -354,6 +356,19 @@ describe("answers", () => {
     expect(stdout).toContain("limits memoryBytes: 1 -> (nothing)");
     daemon.route("GET /v1/lanes/fix/drift", () => ({ body: { ...DRIFTED, action: "none", fields: [] } }));
     expect((await lane("drift fix --exit-code")).code).toBe(0);
+  });
+
+  it("says whether lane and host have the same commits, and exits 5 when they went apart", async () => {
+    const git = { ahead: 1, behind: 0, dirty: 0, unimported: 1 };
+    const answer = (more: object) =>
+      daemon.route("POST /v1/lanes/fix/sync", () => ({ body: sampleLane({ git: { ...git, ...more } }) }));
+    expect(await lane("sync fix")).toMatchObject({ code: 0, stdout: "lane fix and the host have the same commits\n" });
+    answer({ held: "a job is running in the lane" });
+    expect(await lane("sync fix")).toMatchObject({ code: 0, stdout: "lane fix waits: a job is running in the lane\n" });
+    answer({ diverged: { lane: "a".repeat(40), host: null } });
+    const apart = await lane("sync fix");
+    expect(apart.code).toBe(5);
+    expect(apart.stdout).toContain("gone apart: lane aaaaaaaaaaaa, host no branch;");
   });
 
   it("marks what a plan destroys", async () => {

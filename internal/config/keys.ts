@@ -13,8 +13,10 @@ import {
   orOff,
   positive,
   size,
+  skillChoice,
   text,
   words,
+  yesOrNo,
 } from "./values.ts";
 
 /** The largest wait a timer of Node can hold. */
@@ -52,6 +54,12 @@ const syncCommandOf = (agent: string) =>
     schema: orNone(commandLine),
     fallback: () => null,
     fileOnly: true,
+  });
+const writeBackOf = (agent: string) =>
+  key({
+    help: `whether a login that ${agent} renews in a lane comes back into this host's login file`,
+    schema: yesOrNo,
+    fallback: () => false,
   });
 const argsOf = (agent: string) =>
   key({
@@ -153,12 +161,19 @@ export const KEYS = {
     schema: oneOf(["claude", "codex", "gemini", "shell"]).nullable(),
     fallback: () => null,
   }),
+  skills: key({
+    help: "skills that agents get in lanes that choose none: all, none, or a list of their folders' names",
+    schema: skillChoice,
+    fallback: () => "all" as const,
+  }),
   "agents.claude.credentials": loginChoiceOf("claude"),
   "agents.claude.syncCommand": syncCommandOf("claude"),
+  "agents.claude.writeBack": writeBackOf("claude"),
   "agents.claude.args": argsOf("claude"),
   "agents.claude.env": envOf("claude"),
   "agents.codex.credentials": loginChoiceOf("codex"),
   "agents.codex.syncCommand": syncCommandOf("codex"),
+  "agents.codex.writeBack": writeBackOf("codex"),
   "agents.codex.args": argsOf("codex"),
   "agents.codex.env": envOf("codex"),
   "agents.gemini.credentials": loginChoiceOf("gemini"),

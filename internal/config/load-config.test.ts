@@ -20,7 +20,7 @@ function failure(run: () => unknown): AppError {
 
 describe("loadConfig", () => {
   it("has the documented defaults", () => {
-    const agent = { credentials: "auto", syncCommand: null, args: [], env: {} };
+    const agent = { credentials: "auto", syncCommand: null, writeBack: false, args: [], env: {} };
     const { settings } = loadConfig({ env: {}, files: [], facts: { cores: 8 } });
     expect(settings).toEqual({
       api: { port: 4711 },
@@ -39,6 +39,7 @@ describe("loadConfig", () => {
       mounts: { allow: [] },
       credentials: { folder: null },
       agent: null,
+      skills: "all",
       agents: { claude: agent, codex: agent, gemini: agent },
       log: { level: "info" },
       timeouts: {
@@ -106,6 +107,15 @@ log: {level: debug}
     expect([settings.backoff.baseMs, settings.backoff.maxMs, settings.log.level]).toEqual([10, 120_000, "debug"]);
   });
 
+  it("chooses skills, as a list or a text", () => {
+    const skills = (text: string, env = {}) => load(text, env).settings.skills;
+    expect([skills("skills: all\n"), skills("skills: none\n"), skills("skills: [a, b]\n")]).toEqual([
+      ...["all", [], ["a", "b"]],
+    ]);
+    expect(skills("", { LANEKEEPER_SKILLS: "a,b" })).toEqual(["a", "b"]);
+    expect(failure(() => skills("skills: [../x]\n")).message).toContain("names of folders");
+  });
+
   it("limits the jobs of all lanes; none and 0 take a limit off", () => {
     expect(load("jobs: {max: 3, minFreeMemory: 1g}\n").settings.jobs).toMatchObject({
       max: 3,
@@ -139,7 +149,13 @@ log: {level: debug}
       LANEKEEPER_AGENTS_GEMINI_CREDENTIALS: "/run/secrets/gemini.json",
     }).settings;
     expect([agents.claude.credentials, agents.gemini.credentials]).toEqual(["env", "/run/secrets/gemini.json"]);
-    expect(agents.codex).toMatchObject({ credentials: "auto", syncCommand: ["get", "--all"] });
+    expect(agents.codex).toMatchObject({ credentials: "auto", syncCommand: ["get", "--all"], writeBack: false });
+    const back = (text: string, env = {}) => load(text, env).settings.agents.codex.writeBack;
+    expect([
+      back("agents: {codex: {writeBack: true}}\n"),
+      back("", { LANEKEEPER_AGENTS_CODEX_WRITE_BACK: "true" }),
+    ]).toEqual([true, true]);
+    expect(failure(() => back("agents: {codex: {writeBack: 5}}\n")).message).toContain("expected true or false");
     expect(failure(() => load("agents: {claude: {credentials: rel}}\n")).message).toContain(
       "expected auto, env, file, none or an absolute path",
     );

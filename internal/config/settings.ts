@@ -1,3 +1,4 @@
+import type { SkillChoice } from "../lane/index.ts";
 import type { SettingValues } from "./keys.ts";
 import type { AllowedMount } from "./values.ts";
 
@@ -27,6 +28,8 @@ export interface Settings {
   readonly credentials: { readonly folder: string | null };
   /** Agent of prompts that name none, in lanes that name none. */
   readonly agent: SettingValues["agent"];
+  /** Skills that agents get in lanes that choose none. */
+  readonly skills: SkillChoice;
   /** By the agent's name. */
   readonly agents: Readonly<Record<"claude" | "codex" | "gemini", AgentSettings>>;
   readonly log: { readonly level: SettingValues["log.level"] };
@@ -58,6 +61,8 @@ export interface AgentSettings {
   readonly credentials: "auto" | "env" | "file" | "none" | `/${string}`;
   /** Command line that renews its login on the host. */
   readonly syncCommand: readonly string[] | null;
+  /** Does what a lane's agent renews come back into the host's file? */
+  readonly writeBack: boolean;
   /** Additional arguments of its process. */
   readonly args: readonly string[];
   /** Additional variables of its process; not secrets. */
@@ -87,6 +92,7 @@ export function toSettings(values: SettingValues): Settings {
     mounts: { allow: values["mounts.allow"] },
     credentials: { folder: values["credentials.folder"] },
     agent: values.agent,
+    skills: values.skills,
     agents: { claude: agentOf(values, "claude"), codex: agentOf(values, "codex"), gemini: agentOf(values, "gemini") },
     log: { level: values["log.level"] },
     timeouts: {
@@ -116,6 +122,8 @@ function agentOf(values: SettingValues, name: "claude" | "codex" | "gemini"): Ag
   return {
     credentials: values[`agents.${name}.credentials`],
     syncCommand: values[`agents.${name}.syncCommand`],
+    // Gemini's refresh token stays the same: there is nothing to bring back.
+    writeBack: name === "gemini" ? false : values[`agents.${name}.writeBack`],
     args: values[`agents.${name}.args`],
     env: values[`agents.${name}.env`],
   };

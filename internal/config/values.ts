@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { AppError, parseDurationMs } from "../base/index.ts";
+import { parseSkillChoice, type SkillChoice } from "../lane/index.ts";
 
 /** Kinds of values in configuration files, variables and flags. Each schema takes YAML's value or a variable's text. */
 
@@ -61,6 +62,12 @@ export const text = z.string({ error: "expected a text" }).min(1, "expected a te
 export const oneOf = <const T extends string>(words: readonly T[]) =>
   z.enum(words, { error: `expected one of ${words.join(", ")}` });
 
+/** Yes or no, as YAML or as a variable's text. */
+export const yesOrNo = z.union(
+  [z.boolean(), z.literal("true").transform(() => true), z.literal("false").transform(() => false)],
+  { error: "expected true or false" },
+);
+
 /** Adds `none` (in YAML also `null`), which turns a limit off. */
 export const orNone = <T>(schema: z.ZodType<T>) =>
   z.union([z.literal("none").transform(() => null), z.null(), schema], {
@@ -99,6 +106,22 @@ export const loginChoice = z.union(
   [z.enum(["auto", "env", "file", "none"]), absolutePath.transform((path) => path as `/${string}`)],
   { error: "expected auto, env, file, none or an absolute path" },
 );
+
+/** Skills by name, as a list, as a text with commas, or `all` or `none`. */
+export const skillChoice = z
+  .union([z.string(), z.array(z.string())], { error: "expected all, none or a list of names" })
+  .transform((value, ctx): SkillChoice => {
+    try {
+      return typeof value === "string"
+        ? parseSkillChoice(value)
+        : value.length === 0
+          ? []
+          : parseSkillChoice(value.join(","));
+    } catch {
+      ctx.addIssue({ code: "custom", message: "expected all, none or a list of names of folders" });
+      return z.NEVER;
+    }
+  });
 
 /** Words of a command line. */
 export const words = z.array(

@@ -9,7 +9,7 @@ const PATH = ".claude/.credentials.json";
 const source = CLAUDE.logins.find((one) => one.kind === "file");
 function login(content: string, path: string): Login {
   if (!source) throw new Error("no file");
-  const facts = { secret: "s", expiresAtMs: null, endsAtMs: null, rotates: true };
+  const facts = { secret: "s", expiresAtMs: null, endsAtMs: null, rotates: true, identity: null };
   return toFileLogin(CLAUDE, source, { path, content: Buffer.from(content), facts, digest: DIGEST });
 }
 const folderOf = (files: Record<string, string>) => ({

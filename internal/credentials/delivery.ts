@@ -9,6 +9,12 @@ export function loginIn(state: LoginState): Login | null {
   return state.kind === "refused" ? state.last : null;
 }
 
+/** The set with other contents in these paths. Pure. */
+export function withContents(set: CredentialSet, contents: ReadonlyMap<string, Buffer>): CredentialSet {
+  if (contents.size === 0) return set;
+  return toCredentialSet(set.files.map(({ path, content }) => ({ path, content: contents.get(path) ?? content })));
+}
+
 /**
  * What lanes are to have: the folder's files, and those of the logins. A login that was read from the folder has been
  * checked there: its file is delivered as the login says, or not at all. Pure.

@@ -1,18 +1,10 @@
 import { accessSync } from "node:fs";
 import { join } from "node:path";
 import type { Logger } from "pino";
-import { AGENTS } from "../agents/index.ts";
 import { systemClock, systemRandom } from "../base/index.ts";
-import type { AgentSettings, Paths, Settings } from "../config/index.ts";
-import { createLoginDigest } from "../credentials/index.ts";
-import {
-  type AttemptFiles,
-  createCommandResolver,
-  createDispatcher,
-  DEFAULT_POLICY,
-  type Dispatcher,
-  type DispatchPolicy,
-} from "../dispatch/index.ts";
+import type { Paths, Settings } from "../config/index.ts";
+import { type AttemptFiles, createDispatcher, type Dispatcher } from "../dispatch/index.ts";
+import type { HardenedGit } from "../git/index.ts";
 import {
   type AgentCache,
   createBootFolders,
@@ -23,28 +15,26 @@ import {
   openAgentCache,
   readFreeMemory,
 } from "../host/index.ts";
-import { loadOrCreateToken } from "../hostapi/index.ts";
 import { connectEngine, type EngineSettings } from "../podman/index.ts";
-import { DEFAULT_PLAN_LIMITS, DEFAULT_RESTART_POLICY, type InstallFacts } from "../reconcile/index.ts";
+import type { InstallFacts } from "../reconcile/index.ts";
 import { createAttemptFiles, openStore, type Store } from "../store/index.ts";
 import {
   type BootFolders,
-  DEFAULT_LIMITS,
   type EngineFinder,
   type HostView,
   type JobDesk,
   type LaneStore,
   Supervisor,
-  type SupervisorLimits,
 } from "../supervisor/index.ts";
 import type { LaneApiRequest, LaneApiResponse } from "../workerlink/index.ts";
-import { type AccountBook, openAccountBook } from "./account-book.ts";
-import { type CredentialDesk, type CredentialDeskDeps, openCredentialDesk } from "./credential-desk.ts";
-import { openDeliveryMark } from "./delivery-mark.ts";
+import type { AccountBook } from "./account-book.ts";
+import type { CredentialDesk } from "./credential-desk.ts";
+import { createGitDesk, type GitDesk } from "./git-desk.ts";
 import { readInstallId } from "./install-id.ts";
-import { createLoginKeeper } from "./login-keeper.ts";
+import { toLimits, toPolicy } from "./limits.ts";
+import { openCredentials } from "./open-credentials.ts";
+import { openPrompts } from "./open-prompts.ts";
 import { createOutputKeeper } from "./output-keeper.ts";
-import { createPromptResolver } from "./prompt-work.ts";
 import { createRedaction } from "./redaction.ts";
 import { createWorkerLinks, type DaemonLink } from "./worker-links.ts";
 
@@ -69,6 +59,7 @@ export interface CoreOptions {
   /** laned's own environment, where keys of agents may be, and the user's home, where their login files are. */
   readonly loginEnv: Readonly<Record<string, string | undefined>>;
   readonly home: string;
+  readonly git: HardenedGit;
   readonly log: Logger;
   /** The API's token, to be kept out of all output. */
   readonly token: string;
@@ -91,11 +82,10 @@ export interface Core extends AsyncDisposable {
   /** Installed agents. */
   readonly agents: AgentCache;
   readonly credentials: CredentialDesk;
+  readonly gitDesk: GitDesk;
   /** The accounts that agents work under. */
   readonly accounts: AccountBook;
 }
-
-const NO_EXTRAS = { args: [], env: {} } as const;
 
 /** Opens the store and starts supervisor and dispatcher. Hold the daemon's lock first. @throws store.*, host.tool_missing */
 export async function startCore(options: CoreOptions): Promise<Core> {
@@ -134,6 +124,7 @@ export async function startCore(options: CoreOptions): Promise<Core> {
     // Before the dispatcher, which writes files from its first moment on.
     const desk = await openCredentials(options, {
       isInUse: (agent) => agents.inUse(agent) !== null,
+      workerBuild: facts.workerBuild,
       agentUid: (laneId, generation) => store.lanes.findGeneration(laneId, generation)?.spec.security.agentUid ?? null,
       otherLanes: (laneId, digest) =>
         supervisor.list().flatMap((seen) => {
@@ -146,52 +137,15 @@ export async function startCore(options: CoreOptions): Promise<Core> {
       },
     });
     credentials = desk;
-    const accounts = openAccountBook({
-      records: store.accounts,
-      clock: systemClock,
-      log: log.child({ component: "accounts" }),
-      onChange: () => setImmediate(() => dispatcher.readmit()),
-    });
-    const logins = createLoginKeeper({
-      agents: AGENTS.map(({ name }) => name),
-      loginOf: desk.loginOf,
-      renewLogin: desk.renewLogin,
-      accounts,
+    const prompts = openPrompts(options, {
+      store,
+      agents,
+      desk,
+      findLane: (laneId) => supervisor.findLane(laneId),
       retry: (jobId) => void dispatcher.retry(jobId),
-      onNeeded: (job, agent) => {
-        const data = { agent };
-        store.feed.append({
-          atMs: systemClock.nowMs(),
-          type: "agent.login_needed",
-          lane: job.laneId,
-          job: job.id,
-          data,
-        });
-      },
-      log: log.child({ component: "accounts" }),
+      readmit: () => dispatcher.readmit(),
     });
-    onLogins = () => {
-      logins.changed();
-      dispatcher.readmit();
-    };
-    const specOf = (laneId: string) => {
-      const lane = supervisor.findLane(laneId);
-      return lane && (store.lanes.findGeneration(laneId, lane.generation)?.spec ?? null);
-    };
-    const work = createPromptResolver({
-      commands: createCommandResolver({ outputCapBytes: DEFAULT_POLICY.outputCapBytes }),
-      nowMs: systemClock.nowMs,
-      outputCapBytes: DEFAULT_POLICY.outputCapBytes,
-      installed: () => agents.specs().map(({ agent }) => agent),
-      programOf: (laneId, agent) => specOf(laneId)?.agents.find((one) => one.agent === agent)?.program ?? null,
-      extrasOf: (agent) => (agent === "shell" ? NO_EXTRAS : settings.agents[agent]),
-      loginOf: desk.loginOf,
-      preferred: (laneId) => supervisor.findLane(laneId)?.settings.agent ?? settings.agent,
-      agentUid: (laneId) => specOf(laneId)?.security.agentUid ?? null,
-      sessions: store.jobs,
-      accounts,
-      onLoginFailed: logins.failed,
-    });
+    onLogins = prompts.loginsChanged;
     const dispatcher = createDispatcher({
       store,
       clock: systemClock,
@@ -199,16 +153,33 @@ export async function startCore(options: CoreOptions): Promise<Core> {
       redact: redaction.redact,
       files: files satisfies AttemptFiles,
       findSpec: (laneId, generation) => store.lanes.findGeneration(laneId, generation)?.spec ?? null,
-      work,
+      work: prompts.work,
       freeMemoryBytes: readFreeMemory,
       policy: toPolicy(settings),
       // Never from inside the dispatcher's own call.
-      onActivity: (laneId) => setImmediate(() => supervisor.wake(laneId)),
+      onActivity: (laneId) => {
+        setImmediate(() => supervisor.wake(laneId));
+        desk.noteActivity(laneId);
+      },
       dropLink: (laneId, error) => supervisor.dropLink(laneId, error.message),
       endLane: (laneId, generation, cause) => supervisor.endGeneration(laneId, generation, cause),
     });
+    const gitDesk = createGitDesk({
+      git: options.git,
+      dir: join(paths.state.dir, "bundles"),
+      lanes: () => supervisor.lanes(),
+      findWorkspace: (id) => store.workspaces.find(id),
+      findSpec: (laneId, generation) => store.lanes.findGeneration(laneId, generation)?.spec ?? null,
+      linkOf: (laneId) => links.of(laneId)?.git ?? null,
+      busy: (laneId) => dispatcher.busy(laneId),
+      feed: store.feed,
+      saveWork: store.jobs.putGit,
+      clock: systemClock,
+      log: log.child({ component: "git" }),
+    });
     const supervisor = new Supervisor<DaemonLink>({
       install: facts.install,
+      objectsOf: gitDesk.objectsOf,
       agents: agents.specs,
       defaultImage: settings.image,
       engine: engineFinder(options),
@@ -220,6 +191,7 @@ export async function startCore(options: CoreOptions): Promise<Core> {
         secretDir: join(paths.state.dir, "secrets"),
         workerBuild: facts.workerBuild,
         canChown: options.uid === 0,
+        gitSeed: gitDesk.seedOf,
       }) satisfies BootFolders,
       host: createHostView({ runtimes: RUNTIMES }) satisfies HostView,
       desk: dispatcher satisfies JobDesk<DaemonLink>,
@@ -244,10 +216,12 @@ export async function startCore(options: CoreOptions): Promise<Core> {
       files,
       agents,
       credentials: desk,
-      accounts,
+      gitDesk,
+      accounts: prompts.accounts,
       async [Symbol.asyncDispose]() {
         await desk[Symbol.asyncDispose]();
-        await logins[Symbol.asyncDispose]();
+        await gitDesk[Symbol.asyncDispose]();
+        await prompts[Symbol.asyncDispose]();
         await supervisor.close();
         await dispatcher[Symbol.asyncDispose]();
         await keeper[Symbol.asyncDispose]();
@@ -260,28 +234,6 @@ export async function startCore(options: CoreOptions): Promise<Core> {
     store.close();
     throw error;
   }
-}
-
-async function openCredentials(
-  { settings, paths, log, loginEnv, home }: CoreOptions,
-  deps: Omit<CredentialDeskDeps, "folder" | "logins" | "mark" | "log">,
-): Promise<CredentialDesk> {
-  const settingsOf = (agent: string): AgentSettings | null =>
-    Object.hasOwn(settings.agents, agent) ? settings.agents[agent as keyof Settings["agents"]] : null;
-  return openCredentialDesk({
-    ...deps,
-    folder: settings.credentials.folder,
-    logins: {
-      owners: AGENTS.filter(({ logins }) => logins.length > 0),
-      choiceOf: (agent) => settingsOf(agent)?.credentials ?? "auto",
-      syncCommandOf: (agent) => settingsOf(agent)?.syncCommand ?? null,
-      env: loginEnv,
-      home,
-      digest: createLoginDigest(await loadOrCreateToken(join(paths.state.dir, "login-salt"))),
-    },
-    mark: openDeliveryMark(join(paths.state.dir, "credentials-delivered")),
-    log: log.child({ component: "credentials" }),
-  });
 }
 
 async function installFacts(
@@ -332,41 +284,4 @@ export function engineSettings(
 function engineFinder(options: CoreOptions): EngineFinder {
   const where = engineSettings(options);
   return { connect: (opts) => connectEngine(where, opts) };
-}
-
-function toPolicy({ jobs, timeouts }: Settings): DispatchPolicy {
-  return {
-    ...DEFAULT_POLICY,
-    admission: { maxRunning: jobs.max, minFreeMemoryBytes: jobs.minFreeMemoryBytes },
-    cancelMs: timeouts.cancelMs,
-    stuckAfterMs: jobs.stuckAfterMs,
-    stuckAction: jobs.stuckAction,
-  };
-}
-
-function toLimits(settings: Settings): SupervisorLimits {
-  const { timeouts, backoff } = settings;
-  return {
-    ...DEFAULT_LIMITS,
-    concurrency: settings.lanes.concurrency,
-    startupMs: timeouts.startupMs,
-    ping: { everyMs: timeouts.pingMs, timeoutMs: timeouts.pingAnswerMs, misses: DEFAULT_LIMITS.ping.misses },
-    stopGraceMs: timeouts.stopGraceMs,
-    relistMs: timeouts.relistMs,
-    orphanGraceMs: timeouts.orphanGraceMs,
-    restart: {
-      ...DEFAULT_RESTART_POLICY,
-      baseMs: backoff.baseMs,
-      maxMs: backoff.maxMs,
-      windowMs: backoff.windowMs,
-      maxFailures: backoff.failures,
-      forgetAfterReadyMs: backoff.forgetMs,
-    },
-    plan: {
-      ...DEFAULT_PLAN_LIMITS,
-      hungMs: timeouts.hungMs,
-      stopDrainMs: timeouts.stopDrainMs,
-      settleMs: timeouts.settleMs,
-    },
-  };
 }

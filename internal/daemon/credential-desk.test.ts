@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type DestinationStream, pino } from "pino";
@@ -34,12 +34,14 @@ function put(path: string, text: string): void {
   mkdirSync(dirname(join(dir, path)), { recursive: true });
   writeFileSync(join(dir, path), text);
 }
-const claudeFile = (token: string) =>
+/** The end of an access token, ms; later ones win. */
+const ENDS_AT = Date.now() + 3_600_000;
+const claudeFile = (token: string, expiresAt = ENDS_AT) =>
   JSON.stringify({
     claudeAiOauth: {
       accessToken: `${CANARY}-a-${token}`,
       refreshToken: `${CANARY}-r-${token}`,
-      expiresAt: 4_102_444_800_000,
+      expiresAt,
       scopes: ["user:inference"],
     },
   });
@@ -57,6 +59,8 @@ async function open(env: Record<string, string> = {}, more: Partial<CredentialDe
       digest: createLoginDigest("salt"),
     },
     isInUse: (agent) => inUse.has(agent),
+    writesBack: () => false,
+    workerBuild: "b1",
     mark: openDeliveryMark(join(dir, "mark")),
     log: pino({ level: "debug" }, stream),
     agentUid: () => UID,
@@ -69,17 +73,26 @@ async function open(env: Record<string, string> = {}, more: Partial<CredentialDe
   });
 }
 
-/** A lane whose worker does as it is told, and notes it. */
-function laneLink(): DaemonLink & { readonly sent: (readonly CredentialFile[])[] } {
+/** A lane whose worker does as it is told, and notes it. `home`: what is in the agent's home, by path. */
+function laneLink(build = "b1") {
   const sent: (readonly CredentialFile[])[] = [];
+  const home = new Map<string, string>();
   const deliverCredentials: DaemonLink["deliverCredentials"] = async (files) => {
     sent.push(files);
+    for (const { path, base64 } of files) home.set(path, Buffer.from(base64, "base64").toString());
     return files.map(({ path, base64 }) => {
       const sha256 = createHash("sha256").update(Buffer.from(base64, "base64")).digest("hex");
       return { path, sha256, mode: 0o600, uid: UID };
     });
   };
-  return { laneId: "lane-1", generation: 1, sent, deliverCredentials } as unknown as ReturnType<typeof laneLink>;
+  const readCredentials: DaemonLink["readCredentials"] = async (paths) =>
+    paths.flatMap((path) => {
+      const text = home.get(path);
+      return text === undefined ? [] : [{ path, base64: Buffer.from(text).toString("base64") }];
+    });
+  const facts = { laneId: "lane-1", generation: 1, build, closed: new Promise<string>(() => {}) };
+  const link = { ...facts, deliverCredentials, readCredentials } as unknown as DaemonLink;
+  return Object.assign(link, { sent, home });
 }
 const pathsOf = (files: readonly CredentialFile[] | undefined) => files?.map(({ path }) => path);
 
@@ -101,7 +114,7 @@ describe("openCredentialDesk", () => {
     expect(link.sent.map(pathsOf)).toEqual([[CLAUDE]]);
     expect(desk.loginOf("codex")).toMatchObject({ login: { env: { CODEX_API_KEY: `${CANARY}-codex` } } });
     expect(desk.show(digest)).toEqual({
-      claude: { state: "delivered", source: join(dir, CLAUDE), expiresAt: "2100-01-01T00:00:00.000Z" },
+      claude: { state: "delivered", source: join(dir, CLAUDE), expiresAt: new Date(ENDS_AT).toISOString() },
       codex: { state: "usable", source: "OPENAI_API_KEY", expiresAt: null },
     });
     expect(desk.show("another").claude?.state).toBe("pending");
@@ -175,6 +188,57 @@ describe("openCredentialDesk", () => {
     await open();
     await desk.deliver(link, {});
     expect(link.sent).toHaveLength(3);
+  });
+
+  it("leaves to a lane what its agent has renewed, and brings it nothing older", async () => {
+    put(CLAUDE, claudeFile("1"));
+    await open();
+    const link = laneLink();
+    const digest = await desk.deliver(link, {});
+    const renewed = claudeFile("lane", ENDS_AT + 1000);
+    link.home.set(CLAUDE, renewed);
+    // As after a restart, or when another agent's login has changed.
+    expect(await desk.deliver(link, {})).toBe(digest);
+    expect(link.home.get(CLAUDE)).toBe(renewed);
+    expect(secrets).toContain(`${CANARY}-r-lane`);
+    expect(readFileSync(join(dir, CLAUDE), "utf8")).toBe(claudeFile("1"));
+    // Blank over live: what the agent leaves when it is logged out is no renewal.
+    link.home.set(CLAUDE, claudeFile("", ENDS_AT + 2000).replaceAll(/"canary[^"]*"/g, '""'));
+    await desk.deliver(link, {});
+    expect(link.home.get(CLAUDE)).toBe(claudeFile("1"));
+    put(CLAUDE, claudeFile("2", ENDS_AT + 3000));
+    await until(() => changes === 1);
+    link.home.set(CLAUDE, renewed);
+    await desk.deliver(link, {});
+    expect(link.home.get(CLAUDE)).toBe(claudeFile("2", ENDS_AT + 3000));
+  });
+
+  it("asks no worker that may not know the question", async () => {
+    put(CLAUDE, claudeFile("1"));
+    await open();
+    const link = laneLink("another build");
+    link.home.set(CLAUDE, claudeFile("lane", ENDS_AT + 1000));
+    await desk.deliver(link, {});
+    expect(link.home.get(CLAUDE)).toBe(claudeFile("1"));
+  });
+
+  it("brings a renewed login back to the host where that is configured: after a job, and before it is asked for anew", async () => {
+    put(CLAUDE, claudeFile("1"));
+    await open({}, { writesBack: () => true });
+    const link = laneLink();
+    await desk.deliver(link, {});
+    const inHost = () => readFileSync(join(dir, CLAUDE), "utf8");
+    link.home.set(CLAUDE, claudeFile("2", ENDS_AT + 1000));
+    desk.noteActivity(link.laneId);
+    desk.noteActivity(link.laneId);
+    await until(() => inHost() === claudeFile("2", ENDS_AT + 1000));
+    await until(() => changes === 1);
+    link.home.set(CLAUDE, claudeFile("3", ENDS_AT + 2000));
+    expect(await desk.renewLogin("claude", {})).toBe(true);
+    expect(inHost()).toBe(claudeFile("3", ENDS_AT + 2000));
+    expect(await desk.renewLogin("claude", {})).toBe(false);
+    expect(logged.filter((line) => line.includes("brought back")).length).toBe(2);
+    expect(logged.join("")).not.toContain(CANARY);
   });
 
   it("warns once when lanes share a login of which only one copy can be renewed", async () => {

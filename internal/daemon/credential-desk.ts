@@ -13,11 +13,13 @@ import {
   secretsOfLogin,
   setOf,
   toDelivery,
+  withContents,
 } from "../credentials/index.ts";
 import type { ApiLane } from "../protocol/index.ts";
 import type { Credentials } from "../supervisor/index.ts";
 import { deliverCredentials } from "./deliver-credentials.ts";
 import type { DeliveryMark } from "./delivery-mark.ts";
+import { createRenewedLogins, type HeldLogin } from "./renewed-logins.ts";
 import { folderEntry, loginEntry } from "./show-credentials.ts";
 import type { DaemonLink } from "./worker-links.ts";
 
@@ -39,6 +41,8 @@ export interface CredentialDesk extends Credentials<DaemonLink>, AsyncDisposable
   ): Promise<boolean>;
   /** Does a lane whose worker has last confirmed `digest` hold the agent's login file as it is now? */
   isDelivered(agent: string, digest: string | null): boolean;
+  /** Something happens in a lane: its agent may renew a login. */
+  noteActivity(laneId: string): void;
   /** Other agents are in use now. */
   agentsChanged(): void;
   /** As a lane shows it whose worker has last confirmed `digest`. Never values. */
@@ -51,6 +55,10 @@ export interface CredentialDeskDeps {
   readonly logins: Omit<LoginOptions, "folder" | "changed" | "degraded" | "syncFailed">;
   /** Do lanes have this agent? Only then do they get its login. */
   readonly isInUse: (agent: string) => boolean;
+  /** Does what a lane's agent renews come back into the host's file? */
+  readonly writesBack: (agent: string) => boolean;
+  /** Build of the workers that this daemon starts. */
+  readonly workerBuild: string;
   readonly mark: DeliveryMark;
   readonly log: Logger;
   /** Uid of a generation's agent, as seen in its container. */
@@ -132,6 +140,19 @@ export async function openCredentialDesk(deps: CredentialDeskDeps): Promise<Cred
     }
   };
 
+  const renewed = createRenewedLogins({
+    held: () =>
+      inUse().flatMap(([owner, state]): HeldLogin[] => {
+        const login = loginIn(state);
+        return login?.file && login.rotates ? [[owner, login]] : [];
+      }),
+    writesBack: deps.writesBack,
+    workerBuild: deps.workerBuild,
+    onFound: (login) => deps.onSecrets([...secrets(), ...secretsOfLogin(login)]),
+    log,
+  });
+  const revisionOf = (agent: string) => loginIn(stateOf(agent))?.revision;
+
   let wanted = compute();
   /** Lanes are to have something else than before the last change: then that comes before any refusal. */
   let isNewSet = false;
@@ -152,7 +173,14 @@ export async function openCredentialDesk(deps: CredentialDeskDeps): Promise<Cred
       const state = stateOf(agent);
       return state.kind === "refused" && state.last ? { kind: "usable", login: state.last } : state;
     },
-    renewLogin: logins.renew,
+    noteActivity: renewed.noteActivity,
+    renewLogin: async (agent, opts) => {
+      const before = revisionOf(agent);
+      // Of lanes that share a login, one may have renewed it.
+      if (deps.writesBack(agent)) await renewed.collectAll();
+      const isAnother = await logins.renew(agent, opts);
+      return isAnother || (stateOf(agent).kind === "usable" && revisionOf(agent) !== before);
+    },
     agentsChanged: () => tell(true),
     deliver: async (link, { signal }) => {
       const now = wanted;
@@ -162,7 +190,9 @@ export async function openCredentialDesk(deps: CredentialDeskDeps): Promise<Cred
       // A lane that cannot hold any need not be told that there are none.
       if (isEmpty && folder === null && !deps.mark.isSet) return null;
       if (!isEmpty) deps.mark.set();
-      await deliverCredentials(link, set, { agentUid: deps.agentUid(link.laneId, link.generation), signal });
+      // What the lane's agent has renewed is newer than what the host has: the host's would log it out.
+      const sent = withContents(set, await renewed.collect(link, { signal }));
+      await deliverCredentials(link, sent, { agentUid: deps.agentUid(link.laneId, link.generation), signal });
       if (isEmpty) return null;
       warnOfCopies(link.laneId, set.digest);
       return set.digest;
@@ -175,6 +205,7 @@ export async function openCredentialDesk(deps: CredentialDeskDeps): Promise<Cred
       ),
     }),
     [Symbol.asyncDispose]: async () => {
+      await renewed[Symbol.asyncDispose]();
       await logins[Symbol.asyncDispose]();
       await source?.[Symbol.asyncDispose]();
     },

@@ -81,8 +81,10 @@ async function serve(
   closers.push(() => lock[Symbol.dispose]());
   const token = await loadOrCreateToken(paths.state.token);
   let laneApi: LaneApi | null = null;
+  const git = hardenedGit(options.gitEnv);
   const core = await startCore({
     ...options,
+    git,
     settings: config.settings,
     log,
     token,
@@ -93,7 +95,6 @@ async function serve(
     },
   });
   closers.push(() => core[Symbol.asyncDispose]());
-  const git = hardenedGit(options.gitEnv);
   const address: { api: string | null } = { api: null };
   const ports = {
     workspaces: createWorkspaceService(core, git),

@@ -14,19 +14,20 @@ export async function deliverCredentials(
   set: CredentialSet,
   opts: { readonly agentUid: number | null; readonly signal?: AbortSignal | undefined },
 ): Promise<void> {
-  const makeError = () => failed(link.laneId, `its worker did not answer within ${DELIVER_MS / 1000} s`);
+  const makeError = () => failedDelivery(link.laneId, `its worker did not answer within ${DELIVER_MS / 1000} s`);
   try {
     const manifest = await withDeadline({ ms: DELIVER_MS, signal: opts.signal, makeError }, (within) =>
       link.deliverCredentials(toCredentialFiles(set), { signal: within }),
     );
     checkManifest(set, manifest, { id: link.laneId, agentUid: opts.agentUid ?? -1 });
   } catch (caught) {
-    if (hasCode(caught, "worker.refused")) throw failed(link.laneId, String(caught.details.message), caught);
+    if (hasCode(caught, "worker.refused")) throw failedDelivery(link.laneId, String(caught.details.message), caught);
     throw caught;
   }
 }
 
-function failed(laneId: string, why: string, cause?: unknown): AppError {
+/** That a lane could not take its credentials, and why. */
+export function failedDelivery(laneId: string, why: string, cause?: unknown): AppError {
   return new AppError({
     code: "credentials.failed",
     message: `lane ${laneId} could not take its credentials: ${why}`,

@@ -1,14 +1,26 @@
 import type { JobService } from "../hostapi/index.ts";
 import type { Core } from "./core.ts";
 
-/** Work as the host API needs it: the dispatcher's, and a job that comes to a stopped lane starts it. */
-export function createJobService({ dispatcher, files, store, supervisor }: Core): JobService {
+/** Whoever follows a job waits so long, once it has ended, for what it has committed. */
+const COMMITS_WAIT_MS = 5000;
+
+/**
+ * Work as the host API needs it: the dispatcher's, and a job that comes to a stopped lane starts it. Who has followed a
+ * job to its end finds its commits on the host.
+ */
+export function createJobService({ dispatcher, files, store, supervisor, gitDesk }: Core): JobService {
   const wanted = (laneId: string) => {
     if (supervisor.findLane(laneId)?.desired === "stopped") void supervisor.ensure(laneId, { waitMs: 0 });
   };
   return {
     ...dispatcher,
+    follow: async function* (id, opts) {
+      yield* dispatcher.follow(id, opts);
+      const lane = supervisor.findLane(dispatcher.findJob(id).laneId);
+      if (lane !== null) await gitDesk.settle(lane, { ...opts, waitMs: COMMITS_WAIT_MS });
+    },
     sessionOf: (job) => (job.spec.work.kind === "prompt" ? store.jobs.findSession(job.id) : null),
+    gitOf: (job) => store.jobs.findGit(job.id),
     filesOf: (job) => files.find(job.id, job.state.attempt),
     submit: (opts) => {
       const submitted = dispatcher.submit(opts);

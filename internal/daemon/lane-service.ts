@@ -2,8 +2,11 @@ import { dirname, join } from "node:path";
 import { AppError } from "../base/index.ts";
 import {
   addWorktree,
+  countOnlyInLane,
+  countUnimported,
   describeRepository,
   type HardenedGit,
+  removeLaneRefs,
   removeWorktree,
   renderLosses,
   worktreeLosses,
@@ -11,17 +14,20 @@ import {
 } from "../git/index.ts";
 import { type CallOptions, type LaneService, type NewLane, toApiPlan } from "../hostapi/index.ts";
 import { DEFAULT_SETTINGS, IN_LANE, type Lane, type LaneSettings, laneIdOf, type Workspace } from "../lane/index.ts";
-import type { ApiPlan } from "../protocol/index.ts";
+import type { ApiLane, ApiPlan } from "../protocol/index.ts";
 import type { Core } from "./core.ts";
 import { execPlanOf } from "./exec-plan.ts";
 import { toView } from "./lane-views.ts";
+
+/** A stop does not wait longer for the lane's last commits. */
+const STOP_SYNC_MS = 10_000;
 
 /** A person waits for a removal; a container that will not go is reported, not waited for. */
 const REMOVE_WAIT_MS = 60_000;
 
 /** Lanes as the host API needs them: the supervisor's, with their worktrees. */
 export function createLaneService(core: Core, git: HardenedGit): LaneService {
-  const { supervisor, store, dispatcher } = core;
+  const { supervisor, store, dispatcher, gitDesk } = core;
   const view = (id: string) => toView(core, supervisor.view(id), null);
   return {
     lanes: () => supervisor.lanes(),
@@ -29,12 +35,13 @@ export function createLaneService(core: Core, git: HardenedGit): LaneService {
     list: () => supervisor.list().map((seen) => toView(core, seen, null)),
     get: async (id, opts) => {
       const seen = supervisor.view(id);
-      return toView(core, seen, await gitOf(git, store.workspaces.find(seen.lane.workspaceId), seen.lane, opts));
+      return toView(core, seen, await gitOf(core, git, seen.lane, opts));
     },
     add: async (wanted, opts) => {
       const workspace = mustFindWorkspace(core, wanted.workspaceId);
       refuseKnown(core, workspace, wanted.name);
       const repo = await describeRepository(git, workspace.path, opts);
+      await gitDesk.checkShareable(repo.gitDir);
       const path = worktreePath(workspace, wanted.name);
       const branch = wanted.branch ?? wanted.name;
       const added = await addWorktree(git, { repo, path, branch, from: wanted.from ?? "HEAD", signal: opts.signal });
@@ -56,7 +63,18 @@ export function createLaneService(core: Core, git: HardenedGit): LaneService {
     },
     ensure: async (id, opts) => toView(core, await supervisor.ensure(id, opts), null),
     start: async (id, opts) => toView(core, await supervisor.startLane(id, opts), null),
-    stop: async (id, opts) => toView(core, await supervisor.stop(id, opts), null),
+    stop: async (id, opts) => {
+      // A stopped lane cannot be asked for its commits. What is held or broken there must not keep it from stopping.
+      const { lane } = supervisor.view(id);
+      const within = AbortSignal.any([AbortSignal.timeout(STOP_SYNC_MS), ...(opts.signal ? [opts.signal] : [])]);
+      if (gitDesk.linked(lane)) await gitDesk.sync(lane, { signal: within }).catch(() => null);
+      return toView(core, await supervisor.stop(id, opts), null);
+    },
+    sync: async (id, opts) => {
+      const { lane } = supervisor.view(id);
+      await gitDesk.sync(lane, opts);
+      return toView(core, supervisor.view(id), await gitOf(core, git, lane, opts));
+    },
     restart: async (id, opts) => toView(core, await supervisor.recreate(id, { ...opts, kind: "restart" }), null),
     recreate: async (id, opts) => toView(core, await supervisor.recreate(id, { ...opts, kind: "recreate" }), null),
     plan: async (id, intent, opts) => toApiPlan(id, await supervisor.plan(id, intent, opts)),
@@ -148,7 +166,8 @@ function planOfAdd(workspace: Workspace, wanted: NewLane): ApiPlan {
   };
 }
 
-async function gitOf(git: HardenedGit, workspace: Workspace | null, lane: Lane, opts: CallOptions) {
+async function gitOf(core: Core, git: HardenedGit, lane: Lane, opts: CallOptions): Promise<ApiLane["git"]> {
+  const workspace = core.store.workspaces.find(lane.workspaceId);
   if (!workspace) return null;
   try {
     const repo = await describeRepository(git, workspace.path, opts);
@@ -158,7 +177,16 @@ async function gitOf(git: HardenedGit, workspace: Workspace | null, lane: Lane, 
       base: repo.branch ?? repo.commit,
       signal: opts.signal,
     });
-    return { ahead: status.ahead, behind: status.behind, dirty: status.dirty, unimported: 0 };
+    const { ahead, behind, dirty } = status;
+    const { gitDir } = repo;
+    const unimported = await countUnimported(git, {
+      gitDir,
+      lane: lane.name,
+      branch: lane.branch,
+      signal: opts.signal,
+    });
+    const { diverged = null, held = null } = core.gitDesk.noteOf(lane.id) ?? {};
+    return { ahead, behind, dirty, unimported, diverged, held };
   } catch (error) {
     // A lane whose worktree or repository is gone is still to be seen.
     if (error instanceof AppError && error.code !== "cancelled") return null;
@@ -183,10 +211,29 @@ async function removeLane(
       ? await worktreeLosses(git, { repo, path: lane.worktree, signal: opts.signal }).catch(ignoreMissing)
       : null;
     if (losses) throw wouldLose(lane, renderLosses(losses));
+    if (repo) await refuseUnimported(core, git, lane, { gitDir: repo.gitDir, signal: opts.signal });
   }
   await supervisor.remove(id, { waitMs: REMOVE_WAIT_MS, signal: opts.signal });
   // Looked at once more: nothing in the lane can write any more, and what it wrote meanwhile counts too.
-  if (repo) await removeWorktree(git, { repo, path: lane.worktree, force: opts.force, signal: opts.signal });
+  core.gitDesk.forget(id);
+  if (!repo) return;
+  await removeWorktree(git, { repo, path: lane.worktree, force: opts.force, signal: opts.signal });
+  await removeLaneRefs(git, { gitDir: repo.gitDir, lane: lane.name });
+}
+
+/** Commits go with the lane's volume, unless they are on a branch of the host. */
+async function refuseUnimported(
+  core: Core,
+  git: HardenedGit,
+  lane: Lane,
+  at: { readonly gitDir: string; readonly signal: AbortSignal | undefined },
+): Promise<void> {
+  if (core.gitDesk.linked(lane)) {
+    const outcome = await core.gitDesk.sync(lane, at).catch((error: Error) => ({ held: error.message }));
+    if (outcome.held !== null) throw wouldLose(lane, `commits that cannot be taken over now (${outcome.held})`);
+  }
+  const count = await countOnlyInLane(git, { ...at, lane: lane.name });
+  if (count > 0) throw wouldLose(lane, `${count === 1 ? "1 commit" : `${count} commits`} that no branch has`);
 }
 
 function ignoreMissing(error: unknown): null {

@@ -14,6 +14,7 @@ let login: LoginState;
 let preferred: string | null;
 let installed: string[];
 let program: string | null;
+let guide: () => string;
 let failures: unknown[];
 let sessions: Record<string, string>;
 let lastSession: string | null;
@@ -38,6 +39,7 @@ const usable = (account = "acc-1"): LoginState => ({
 
 beforeEach(() => {
   [nowMs, login, preferred, installed, program] = [1_000_000, usable(), null, ["claude"], PROGRAM];
+  guide = () => "/run/lane/guide";
   [failures, sessions, lastSession, stored] = [[], {}, null, new Map()];
   open();
 });
@@ -62,6 +64,7 @@ function open(): void {
     programOf: () => program,
     extrasOf: () => ({ args: ["--more"], env: { ANTHROPIC_BASE_URL: "http://gateway" } }),
     loginOf: () => login,
+    guide: async () => guide(),
     preferred: () => preferred,
     agentUid: () => 0,
     sessions: { findSession: (job) => sessions[job] ?? null, findLastSession: () => lastSession },
@@ -138,6 +141,16 @@ describe("its process", () => {
     expect(start.argv[0]).toBe(PROGRAM);
     expect(start.argv).toContain("--more");
     expect(start.argv.join(" ")).not.toMatch(new RegExp(`${KEY}|do it`));
+  });
+
+  it("is told where its guide is, and not started without it", async () => {
+    const { argv } = await work.resolve(job(), {});
+    expect(argv.join(" ")).toContain("--add-dir /run/lane/guide --");
+    guide = () => {
+      throw new AppError({ code: "config.invalid", message: "too long" });
+    };
+    await expect(work.resolve(job(), {})).rejects.toMatchObject({ code: "config.invalid" });
+    await expect(work.resolve(job(1, { agent: "shell", session: "new" }), {})).resolves.toBeDefined();
   });
 
   it("begins a session whose id is the attempt's own, or goes on with the one that is meant", async () => {

@@ -22,6 +22,8 @@ export interface PromptDeps {
     readonly env: Readonly<Record<string, string>>;
   };
   readonly loginOf: (agent: AgentName) => LoginState;
+  /** Renews what the lane's agents are told beside their prompts; gives its folder in the lane. Throws what keeps it from that. */
+  readonly guide: (laneId: string) => Promise<string>;
   /** The agent that the lane, its workspace or the installation prefers; null when none does. */
   readonly preferred: (laneId: string) => string | null;
   /** The uid that agents have in the lane. */
@@ -85,6 +87,7 @@ async function resolve(deps: PromptDeps, job: Job): Promise<StartWork> {
     resume: sessionOf(deps, job, { agent: agent.name, session: work.session }),
     newSession: sessionId(job.id, job.state.attempt),
     login: usable?.name ?? null,
+    guide: agent.guide === null ? null : await deps.guide(job.laneId),
     extraArgs: args,
     extraEnv: env,
     asRoot: deps.agentUid(job.laneId) === 0,
@@ -97,7 +100,7 @@ async function resolve(deps: PromptDeps, job: Job): Promise<StartWork> {
     deadlineMs,
     outputCapBytes: deps.outputCapBytes,
     agent: agent.name,
-    ...(command.files.length > 0 && { files: command.files.map(({ path, settings }) => ({ path, settings })) }),
+    ...(command.files.length > 0 && { files: [...command.files] }),
   };
 }
 

@@ -11,8 +11,10 @@ import {
   type WorkerLink,
 } from "../workerlink/index.ts";
 
-/** A link as the supervisor, the dispatcher and the credential desk need it. */
-export interface DaemonLink extends SupervisedLink, DispatchLink, Pick<WorkerLink, "deliverCredentials"> {}
+type MoreParts = "build" | "deliverCredentials" | "readCredentials" | "git";
+
+/** A link as the supervisor, the dispatcher, the credential desk and the git desk need it. */
+export interface DaemonLink extends SupervisedLink, DispatchLink, Pick<WorkerLink, MoreParts> {}
 
 /** Where what comes over the links goes. Bound after the fact: links exist only once all is built. */
 export interface LinkSinks {
@@ -24,12 +26,27 @@ export interface LinkSinks {
   onLost(laneId: string, error: AppError): void;
 }
 
+/** The links of all lanes. */
+export interface DaemonLinks extends WorkerLinks<DaemonLink> {
+  /** The lane's newest link while it is open; opened, but not necessarily in use yet. */
+  of(laneId: string): DaemonLink | null;
+}
+
 /** Reaches workers over HTTP and WebSocket. The build is not demanded: a worker of another build is drift, not a stranger. */
-export function createWorkerLinks(sinks: LinkSinks): WorkerLinks<DaemonLink> & Disposable {
+export function createWorkerLinks(sinks: LinkSinks): DaemonLinks & Disposable {
   const prober = createReadyProber();
+  const newest = new Map<string, DaemonLink>();
   return {
     probe: (target, opts) => prober.probeReady({ ...target, build: null }, opts),
-    open: async (target, opts) => toDaemonLink(await open(target, opts.signal, sinks)),
+    open: async (target, opts) => {
+      const link = toDaemonLink(await open(target, opts.signal, sinks));
+      newest.set(link.laneId, link);
+      void link.closed.then(() => {
+        if (newest.get(link.laneId) === link) newest.delete(link.laneId);
+      });
+      return link;
+    },
+    of: (laneId) => newest.get(laneId) ?? null,
     [Symbol.dispose]: () => prober.close(),
   };
 }
@@ -62,7 +79,10 @@ function toDaemonLink(link: WorkerLink): DaemonLink {
     closed: link.closed,
     start: (r: StartRequest, opts): Promise<AttemptReport> => link.start(r.job, r.attempt, r.bodyHash, r.work, opts),
     cancel: ({ job, attempt }, opts) => link.cancel(job, attempt, opts),
+    build: link.build,
     deliverCredentials: link.deliverCredentials,
+    readCredentials: link.readCredentials,
+    git: link.git,
     ack: link.ack,
     ping: link.ping,
     close: link.close,

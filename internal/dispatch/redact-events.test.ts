@@ -70,6 +70,29 @@ it("finds a secret that was cut in two, per stream, and keeps every number", () 
   expect(clean[1]).toEqual(out(2, "err", "stderr"));
 });
 
+it("finds a secret that a model says, or a tool prints, in pieces", () => {
+  const say = (seq: number, text: string): WorkerEvent => ({ seq, atMs: seq, type: "text", text, partial: true });
+  const print = (seq: number, call: string, text: string): WorkerEvent => ({
+    seq,
+    atMs: seq,
+    type: "tool_output",
+    call,
+    text,
+  });
+  const [head, tail] = [SECRET.slice(0, 9), SECRET.slice(9)];
+  const pieces = [say(1, `it is ${head}`), print(2, "a", head), print(3, "b", tail), say(4, tail), print(5, "a", tail)];
+  const clean = redactEvents(pieces, redact);
+  expect(clean).toEqual([
+    say(1, "it is [redacted]"),
+    print(2, "a", "[redacted]"),
+    print(3, "b", tail),
+    say(4, ""),
+    print(5, "a", ""),
+  ]);
+  const other: WorkerEvent = { seq: 6, atMs: 6, type: "text", text: tail, partial: false };
+  expect(redactEvents([say(1, head), other], redact)).toEqual([say(1, head), other]);
+});
+
 it("lets no canary into the store, its feed or the log", async () => {
   bench = openBench({ redact });
   const { job } = bench.dispatcher.submit({ laneId: "demo", spec: command() });

@@ -1,27 +1,43 @@
-import type { JobError, JobResult, OutputChunk, WorkerEvent, WorkerOutcome } from "../job/index.ts";
+import type { JobError, JobResult, WorkerEvent, WorkerOutcome } from "../job/index.ts";
 
 /** Takes secrets out of a text; the same text when there is none. */
 export type Redact = (text: string) => string;
 
-type Output = Extract<WorkerEvent, { readonly type: "output" }>;
+/** A piece of a text that goes on from event to event. */
+type Piece = Extract<WorkerEvent, { readonly type: "output" | "text" | "tool_output" }>;
 
 /**
- * The events with every secret taken out. A secret that the pipe cut in two is found when both halves are in `events`:
- * output that follows on output of the same stream is also looked at as one text.
+ * The events with every secret taken out. A secret that came in pieces, as the pipe cut it or as a model says it, is
+ * found when all of them are in `events`: output of the same stream, text under way and output of the same tool are
+ * also looked at as one text.
  */
 export function redactEvents(events: readonly WorkerEvent[], redact: Redact): readonly WorkerEvent[] {
   const out: WorkerEvent[] = [];
-  for (const stream of ["stdout", "stderr"] as const) {
-    const chunks = events.flatMap((event, at) => (isOutputOf(event, stream) ? [{ event, at }] : []));
+  const runs = new Map<string, { readonly at: number; readonly event: Piece }[]>();
+  for (const [at, event] of events.entries()) {
+    const name = runOf(event);
+    if (name === null) continue;
+    const run = runs.get(name) ?? [];
+    run.push({ at, event: event as Piece });
+    runs.set(name, run);
+  }
+  for (const pieces of runs.values()) {
     const texts = redactRun(
-      chunks.map(({ event }) => textOf(event)),
+      pieces.map(({ event }) => textOf(event)),
       redact,
     );
-    chunks.forEach(({ event, at }, i) => {
+    pieces.forEach(({ event, at }, i) => {
       out[at] = withText(event, texts[i] ?? "");
     });
   }
   return events.map((event, at) => out[at] ?? redactOther(event, redact));
+}
+
+/** Names the text that the event is a piece of; null for one that stands for itself. */
+function runOf(event: WorkerEvent): string | null {
+  if (event.type === "output") return event.stream;
+  if (event.type === "text") return event.partial ? "text" : null;
+  return event.type === "tool_output" ? `tool ${event.call}` : null;
 }
 
 /** Each text redacted; where a secret spans several, the run's whole text stands in the first and the rest is empty. */
@@ -33,19 +49,15 @@ function redactRun(texts: readonly string[], redact: Redact): readonly string[] 
   return each.join("") === clean ? each : texts.map((_, i) => (i === 0 ? clean : ""));
 }
 
-function isOutputOf(event: WorkerEvent, stream: "stdout" | "stderr"): event is Output {
-  return event.type === "output" && event.stream === stream;
-}
-
 /** Bytes that are not UTF-8 are looked at byte by byte: secrets are ASCII. */
-function textOf(chunk: OutputChunk): string {
-  return "text" in chunk ? chunk.text : Buffer.from(chunk.base64, "base64").toString("latin1");
+function textOf(piece: Piece): string {
+  return "text" in piece ? piece.text : Buffer.from(piece.base64, "base64").toString("latin1");
 }
 
-function withText(event: Output, text: string): WorkerEvent {
-  if (text === textOf(event)) return event;
-  if ("text" in event) return { ...event, text };
-  return { ...event, base64: Buffer.from(text, "latin1").toString("base64") };
+function withText(piece: Piece, text: string): WorkerEvent {
+  if (text === textOf(piece)) return piece;
+  if ("text" in piece) return { ...piece, text };
+  return { ...piece, base64: Buffer.from(text, "latin1").toString("base64") };
 }
 
 function redactOther(event: WorkerEvent, redact: Redact): WorkerEvent {

@@ -2,6 +2,9 @@ export { type AgentCache, type InstalledAgent, openAgentCache } from "./agents/a
 export { createNpm, type NpmEnv } from "./agents/npm.ts";
 export { type BootFolderSettings, createBootFolders } from "./boot-folders.ts";
 export { readFreeMemory } from "./free-memory.ts";
+export { placeGuide } from "./guide/place-guide.ts";
+export { INSTRUCTIONS_MAX_BYTES, readFragment, tooLong } from "./guide/read-fragment.ts";
+export { readSkills } from "./guide/read-skills.ts";
 export { createHostView } from "./host-view.ts";
 export { listMonitors, type MonitorProcess, parseMonitor, parseProcStat, startTimeOf } from "./process-table.ts";
 export { type InstalledFile, installWorkerFiles, type WorkerFiles } from "./worker-files.ts";

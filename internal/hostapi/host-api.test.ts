@@ -70,6 +70,7 @@ describe("routes", () => {
     ["POST", "/v1/lanes/demo/ensure?wait=0", {}, 200, [["lanes.ensure", LANE, { waitMs: 0 }]]],
     ["POST", "/v1/lanes/demo/start?wait=5", undefined, 200, [["lanes.start", LANE, { waitMs: 5 }]]],
     ["POST", "/v1/lanes/demo/stop", undefined, 200, [["lanes.stop", LANE, wait]]],
+    ["POST", "/v1/lanes/demo/sync", undefined, 200, [["lanes.sync", LANE, {}]]],
     ["POST", "/v1/lanes/demo/restart", undefined, 200, [["lanes.restart", LANE, { ...wait, now: false }]]],
     ["POST", "/v1/lanes/demo/recreate?now=true", undefined, 200, [["lanes.recreate", LANE, { ...wait, now: true }]]],
     ["GET", "/v1/lanes/demo/plan", undefined, 200, [["lanes.plan", LANE, "ensure", {}]]],

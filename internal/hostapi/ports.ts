@@ -97,6 +97,8 @@ export interface LaneService {
   start(id: string, opts: WaitOptions): Promise<LaneView>;
   stop(id: string, opts: WaitOptions): Promise<LaneView>;
   restart(id: string, opts: WaitOptions & { readonly now: boolean }): Promise<LaneView>;
+  /** Brings lane and host to the same commits. @throws lane.not_ready, git.refused */
+  sync(id: string, opts: CallOptions): Promise<LaneView>;
   /** At once with `now`, else when the running job has ended. */
   recreate(id: string, opts: WaitOptions & { readonly now: boolean }): Promise<LaneView>;
   /** What would be done for an intent. Changes nothing. */
@@ -141,6 +143,8 @@ export interface JobService {
   waitingOf(job: Job): JobWait | null;
   /** The agent's session a prompt is or was in. */
   sessionOf(job: Job): string | null;
+  /** What it has left in git; null while that is not known. */
+  gitOf(job: Job): { readonly commits: readonly string[]; readonly uncommitted: readonly string[] } | null;
   /** How far a running job is known to have come; null for every other job. From memory. */
   progressOf(job: Job): { readonly lastAtMs: number | null; readonly stuckForMs: number | null } | null;
   /** Files of the job's latest attempt, where they are there. */

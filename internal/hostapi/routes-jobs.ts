@@ -150,6 +150,7 @@ function shown({ jobs }: HostApiPorts, job: Job, laneName: string) {
     wait: jobs.waitingOf(job),
     files: jobs.filesOf(job),
     session: jobs.sessionOf(job),
+    git: jobs.gitOf(job),
     progress: jobs.progressOf(job),
   });
 }

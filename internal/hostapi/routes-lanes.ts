@@ -84,6 +84,17 @@ export const LANE_ROUTES: readonly Route[] = [
       return { kind: "empty" };
     },
   }),
+  defineRoute({
+    method: "POST",
+    path: "/v1/lanes/{id}/sync",
+    name: "syncLane",
+    summary: "Brings the lane's branch to the same commits in the lane and on the host",
+    tag,
+    query: laneQuerySchema,
+    answers: [lane],
+    handle: async ({ id, query, signal }, { ports }) =>
+      laneReply(await ports.lanes.sync(resolveLane(ports, id, query.workspace).id, { signal })),
+  }),
   act("ensure", "Brings the lane up if it is not, and waits until it is ready or failed"),
   act("start", "As `ensure`, and tries a failed lane again"),
   act("stop", "Stops the lane and keeps its container; answers when its death is proven"),

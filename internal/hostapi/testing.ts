@@ -206,6 +206,7 @@ export function makeBench(): Bench {
       stop: verb("lanes.stop"),
       restart: verb("lanes.restart"),
       recreate: verb("lanes.recreate"),
+      sync: verb("lanes.sync"),
       plan: (id, intent, opts) => later("lanes.plan", [id, intent, opts], () => plan),
       drift: (id, opts) =>
         note("lanes.drift", [id, opts], () => ({
@@ -239,6 +240,7 @@ export function makeBench(): Bench {
         return reason ? { reason, detail: null } : null;
       },
       sessionOf: () => null,
+      gitOf: () => null,
       progressOf: (job) => progress.get(job.id) ?? null,
       filesOf: (job) => {
         const stream = job.state.attempt === 0 ? null : `/state/jobs/${job.id}/${job.state.attempt}.ndjson`;

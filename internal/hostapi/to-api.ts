@@ -82,6 +82,7 @@ export interface JobSurroundings {
   readonly wait: JobWait | null;
   readonly files: ApiJob["files"];
   readonly session: string | null;
+  readonly git: ReturnType<JobService["gitOf"]>;
   readonly progress: ReturnType<JobService["progressOf"]>;
 }
 
@@ -116,7 +117,7 @@ export function toApiJob(job: Job, laneName: string, beside: JobSurroundings): A
     truncated: result?.truncated ?? false,
     text: result?.agent?.text ?? null,
     usage: usageOf(result?.agent?.usage ?? null),
-    git: null,
+    git: beside.git && { commits: [...beside.git.commits], uncommitted: [...beside.git.uncommitted] },
     error: errorOf(state),
     files: beside.files,
     createdAt: iso(job.createdAtMs),

@@ -44,6 +44,8 @@ export {
   transition,
 } from "./lane-state.ts";
 export {
+  BOOT_GIT,
+  BOOT_GUIDE,
   IN_LANE,
   LANE_NAME_MAX,
   laneIdOf,
@@ -62,3 +64,4 @@ export type {
   ObservedMount,
   ObservedPort,
 } from "./observed.ts";
+export { isSkillName, parseSkillChoice, type SkillChoice } from "./skill-choice.ts";

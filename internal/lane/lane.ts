@@ -1,3 +1,5 @@
+import type { SkillChoice } from "./skill-choice.ts";
+
 /** What a person wants of a lane. `gone`: being removed for good. */
 export type Desired = "up" | "stopped" | "gone";
 
@@ -15,6 +17,8 @@ export interface LaneSettings {
   readonly pids: number | null;
   /** Additional variables of the container; not secrets. */
   readonly env: Readonly<Record<string, string>>;
+  /** `null` for the installation's choice. No part of the container: in force with the next prompt. */
+  readonly skills: SkillChoice | null;
 }
 
 /** A lane's settings when nothing was said. */
@@ -26,6 +30,7 @@ export const DEFAULT_SETTINGS: LaneSettings = {
   cpus: null,
   pids: null,
   env: {},
+  skills: null,
 };
 
 /** A git repository registered with the supervisor. */

@@ -52,14 +52,28 @@ export const IN_LANE = {
   workspace: "/workspace",
   state: "/lane/state",
   boot: "/run/lane",
+  /** What agents are told beside their prompts: `instructions.md`, `skills/` and what each agent looks for. */
+  guide: "/run/lane/guide",
   worker: "/usr/local/bin/lane-worker",
   inbox: "/usr/local/bin/inbox",
   workerCache: "/usr/local/lib/lanekeeper/lane-worker.cache",
   agents: "/opt/agents",
+  /** A read-only file over the worktree's own: it names the private git dir. */
+  gitPointer: "/workspace/.git",
+  /** The lane's private git dir, on its volume; the agent's own. */
+  git: "/lane/state/git",
+  /** The repository's objects, read-only: the private git dir borrows them. */
+  objects: "/lane/objects",
   /** The agent's home, on the lane's volume so that sessions outlive the container. */
   home: "/lane/state/home",
   caBundle: "/etc/ssl/certs/ca-certificates.crt",
 } as const;
+
+/** What of a lane's git is in its bootstrap folder: the file over the worktree's `.git`, and what its git dir is made of. */
+export const BOOT_GIT = { pointer: "git-pointer", seed: "git" } as const;
+
+/** The link in a bootstrap folder to the guide that is in force. */
+export const BOOT_GUIDE = "guide";
 
 /** The port the worker listens on inside the container; published on loopback. */
 export const WORKER_PORT = 31417;

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { isSkillName } from "../lane/index.ts";
 
 /** Shapes of the host API, as they cross the wire. Fields are only ever added. Times are ISO 8601, sizes bytes. */
 
@@ -57,7 +58,12 @@ export const laneSchema = z.object({
       ahead: z.number().int(),
       behind: z.number().int(),
       dirty: z.number().int(),
+      /** Commits of the lane that its branch on the host lacks. */
       unimported: z.number().int(),
+      /** Both tips of the lane's branch, when lane and host have gone apart; nothing is moved then. */
+      diverged: nullable(z.object({ lane: nullable(z.string()), host: nullable(z.string()) })).optional(),
+      /** Why lane and host do not have the same commits yet. */
+      held: nullable(z.string()).optional(),
     }),
   ),
   credentials: z.record(
@@ -265,6 +271,10 @@ export const laneSettingsSchema = z.strictObject({
   cpus: z.number().positive().nullable().optional(),
   pids: z.number().int().positive().nullable().optional(),
   env: z.record(z.string(), z.string()).optional(),
+  skills: z
+    .union([z.literal("all"), z.array(z.string().refine(isSkillName)).max(64)])
+    .nullable()
+    .optional(),
 });
 
 export const addLaneSchema = z.strictObject({

@@ -82,6 +82,7 @@ const OUTCOMES: Readonly<Record<ErrorCode, Outcome>> = {
   "git.missing": { status: 500, exit: EXIT.failed },
   "git.conflict": { status: 409, exit: EXIT.conflict },
   // What a lane offered is not fit to be taken over.
+  "git.refused": { status: 422, exit: EXIT.failed },
   "store.corrupt": { status: 500, exit: EXIT.failed },
   "store.newer_schema": { status: 500, exit: EXIT.failed },
   "store.full": { status: 507, exit: EXIT.failed },

@@ -1,6 +1,7 @@
 import * as z from "zod";
-import { CREDENTIAL_LIMITS } from "./link-terms.ts";
-import { count, credentialPath, generation, hex, id } from "./link-values.ts";
+import { credentialFileSchema } from "./credential-file.ts";
+import { CREDENTIAL_LIMITS, CREDENTIAL_READ_MAX, GIT_LIMITS } from "./link-terms.ts";
+import { branch, count, credentialPath, generation, hex, id, oid } from "./link-values.ts";
 
 /**
  * The frames of the host as schemas; `link-terms.ts` says how they are used. Apart from the worker's own frames,
@@ -28,17 +29,16 @@ export const startWorkSchema = z.strictObject({
   outputCapBytes: z.number().int().positive(),
   /** Of prompts: whose stream stdout is. Left out for commands, which workers of all builds can run. */
   agent: z.string().max(64).optional(),
-  /** Settings that are to be in JSON files below the agent's home before it starts. */
+  /** Settings that are to be in JSON files below the agent's home before it starts, and links that are to be there. */
   files: z
-    .array(z.strictObject({ path: credentialPath, settings: agentSettings }))
+    .array(
+      z.union([
+        z.strictObject({ path: credentialPath, settings: agentSettings }),
+        z.strictObject({ path: credentialPath, link: z.string().startsWith("/").max(4096) }),
+      ]),
+    )
     .max(16)
     .optional(),
-});
-
-/** One credential file as it is delivered. `path` is relative to the agent's home. */
-export const credentialFileSchema = z.strictObject({
-  path: credentialPath,
-  base64: z.base64().max(4 * Math.ceil(CREDENTIAL_LIMITS.fileBytes / 3)),
 });
 
 /** Frames from the host. */
@@ -64,6 +64,18 @@ export const hostFrameSchema = z.discriminatedUnion("t", [
     id: count,
     files: z.array(credentialFileSchema).max(CREDENTIAL_LIMITS.files),
   }),
+  /** What is now in these files of the agent's home? Only asked of a worker of the host's own build: others do not know it. */
+  z.strictObject({
+    t: z.literal("credentials.read"),
+    id: count,
+    paths: z.array(credentialPath).min(1).max(CREDENTIAL_READ_MAX),
+  }),
+  /** Asks for the branch's tip, and has the commits that none of `have` has made ready as a bundle. */
+  z.strictObject({ t: z.literal("git.fetch"), id: count, branch, have: z.array(oid).max(GIT_LIMITS.tips) }),
+  /** Asks for the next piece of that bundle. */
+  z.strictObject({ t: z.literal("git.read"), id: count, offset: count }),
+  /** Moves the branch in the lane, which the host has moved, unless something is under way there. */
+  z.strictObject({ t: z.literal("git.advance"), id: count, branch, from: oid, to: oid }),
   z.strictObject({
     t: z.literal("api.response"),
     id: count,
@@ -75,4 +87,3 @@ export const hostFrameSchema = z.discriminatedUnion("t", [
 
 export type HostFrame = z.infer<typeof hostFrameSchema>;
 export type StartWork = z.infer<typeof startWorkSchema>;
-export type CredentialFile = z.infer<typeof credentialFileSchema>;

@@ -61,6 +61,7 @@ export {
   workspaceSchema,
 } from "./api.ts";
 export { type Bootstrap, bootstrapSchema, type ReadyAnswer, readyAnswerSchema } from "./boot.ts";
+export type { CredentialFile } from "./credential-file.ts";
 export {
   EXIT,
   exitCodeOf,
@@ -70,7 +71,7 @@ export {
   statusOf,
   toProblem,
 } from "./envelope.ts";
-export { type CredentialFile, type HostFrame, hostFrameSchema, type StartWork } from "./host-frames.ts";
+export { type HostFrame, hostFrameSchema, type StartWork } from "./host-frames.ts";
 export {
   API_COMPONENTS,
   type ApiSchema,
@@ -81,6 +82,8 @@ export {
 export {
   BOOT_FILES,
   CREDENTIAL_LIMITS,
+  CREDENTIAL_READ_MAX,
+  GIT_LIMITS,
   HEARTBEAT_EVERY_MS,
   HEARTBEAT_SILENCE_MS,
   hostProofText,

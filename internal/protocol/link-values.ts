@@ -19,4 +19,9 @@ export const eventBase = { seq: z.number().int().positive(), atMs: count };
 
 export const jobError = z.strictObject({ code: z.string().max(64), message: z.string().max(4096) });
 
+/** Of a git object. */
+export const oid = z.string().regex(/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/);
+/** Short name of a branch. */
+export const branch = z.string().min(1).max(1024);
+
 export const credentialPath = z.string().refine(isCredentialPath, "not a path below the agent's home");

@@ -1,7 +1,8 @@
 import * as z from "zod";
 import { AGENT_EVENTS, agentSummarySchema } from "./agent-frames.ts";
-import { CREDENTIAL_LIMITS, LINK_EVENTS_PER_FRAME } from "./link-terms.ts";
-import { count, credentialPath, eventBase, generation, hex, id, jobError } from "./link-values.ts";
+import { credentialFileSchema } from "./credential-file.ts";
+import { CREDENTIAL_LIMITS, CREDENTIAL_READ_MAX, GIT_LIMITS, LINK_EVENTS_PER_FRAME } from "./link-terms.ts";
+import { count, credentialPath, eventBase, generation, hex, id, jobError, oid } from "./link-values.ts";
 
 /** The frames of the worker as schemas; `link-terms.ts` says how they are used. */
 
@@ -101,6 +102,26 @@ export const workerFrameSchema = z.discriminatedUnion("t", [
     id: count,
     result: z.discriminatedUnion("kind", [
       z.strictObject({ kind: z.literal("ok"), manifest: z.array(credentialProofSchema).max(CREDENTIAL_LIMITS.files) }),
+      z.strictObject({ kind: z.literal("refused"), error: jobError }),
+    ]),
+  }),
+  /** Answer to `credentials.read`: those that are there, or why they could not be read. */
+  z.strictObject({
+    t: z.literal("credentials.content"),
+    id: count,
+    result: z.discriminatedUnion("kind", [
+      z.strictObject({ kind: z.literal("ok"), files: z.array(credentialFileSchema).max(CREDENTIAL_READ_MAX) }),
+      z.strictObject({ kind: z.literal("refused"), error: jobError }),
+    ]),
+  }),
+  /** Answer to `git.fetch` (`tip`), `git.read` (`piece`) and `git.advance` (`moved`). */
+  z.strictObject({
+    t: z.literal("git.reply"),
+    id: count,
+    result: z.discriminatedUnion("kind", [
+      z.strictObject({ kind: z.literal("tip"), tip: oid.nullable(), bundleBytes: count.nullable() }),
+      z.strictObject({ kind: z.literal("piece"), base64: z.base64().max(4 * Math.ceil(GIT_LIMITS.pieceBytes / 3)) }),
+      z.strictObject({ kind: z.literal("moved") }),
       z.strictObject({ kind: z.literal("refused"), error: jobError }),
     ]),
   }),

@@ -1,6 +1,7 @@
 import { normaliseSpec } from "../fingerprint/index.ts";
 import {
   type AgentSpec,
+  BOOT_GIT,
   IN_LANE,
   LANE_SPEC_SCHEMA,
   type Lane,
@@ -51,6 +52,8 @@ export interface LaneFacts {
   readonly owner: { readonly uid: number; readonly gid: number };
   /** The agents in use. */
   readonly agents: readonly AgentSpec[];
+  /** Folder of the repository's objects; null: the lane has no git of its own. */
+  readonly objects: string | null;
 }
 
 /** Size of the container's own log file. The worker writes little; this bounds one that does not. */
@@ -87,7 +90,7 @@ export function buildSpec(lane: Lane, install: InstallFacts, engine: EngineProfi
         ...(cache ? [{ target: IN_LANE.workerCache, ...cache }] : []),
       ],
     },
-    mounts: mountsOf(lane, install, engine, names.volume),
+    mounts: [...mountsOf(lane, install, engine, names.volume), ...gitMountsOf(lane, install, engine, facts.objects)],
     env: {
       ...lane.settings.env,
       HOME: IN_LANE.home,
@@ -124,17 +127,23 @@ export function buildSpec(lane: Lane, install: InstallFacts, engine: EngineProfi
 }
 
 function mountsOf(lane: Lane, install: InstallFacts, engine: EngineProfile, volume: string): MountSpec[] {
-  const bind = (source: string, target: string, readOnly: boolean): MountSpec => ({
-    kind: "bind",
-    source,
-    target,
-    readOnly,
-    relabel: engine.selinux,
-  });
+  const bind = bindFor(engine);
   return [
     bind(lane.worktree, IN_LANE.workspace, false),
     bind(`${install.bootDir}/${lane.id}`, IN_LANE.boot, true),
     { kind: "volume", source: volume, target: IN_LANE.state, readOnly: false },
     ...(install.caBundle ? [bind(install.caBundle, IN_LANE.caBundle, true)] : []),
   ];
+}
+
+/** Git in the lane never reaches the repository's own git dir: it borrows the objects, and cannot write them. */
+function gitMountsOf(lane: Lane, install: InstallFacts, engine: EngineProfile, objects: string | null): MountSpec[] {
+  if (objects === null) return [];
+  const bind = bindFor(engine);
+  const pointer = `${install.bootDir}/${lane.id}/${BOOT_GIT.pointer}`;
+  return [bind(pointer, IN_LANE.gitPointer, true), bind(objects, IN_LANE.objects, true)];
+}
+
+function bindFor(engine: EngineProfile): (source: string, target: string, readOnly: boolean) => MountSpec {
+  return (source, target, readOnly) => ({ kind: "bind", source, target, readOnly, relabel: engine.selinux });
 }

@@ -51,7 +51,9 @@ export const TEST_AGENT: AgentSpec = {
 
 /** The spec of {@link TEST_LANE}. */
 export function testSpec(): LaneSpec {
-  const facts = { imageId: "a".repeat(64), owner: { uid: 1000, gid: 1000 }, agents: [TEST_AGENT] };
+  const owner = { uid: 1000, gid: 1000 };
+  const objects = "/home/u/repo/.git/objects";
+  const facts = { imageId: "a".repeat(64), owner, agents: [TEST_AGENT], objects };
   return buildSpec(TEST_LANE, TEST_INSTALL, TEST_ENGINE, facts);
 }
 

@@ -1,13 +1,14 @@
 import { AppError } from "../base/index.ts";
 import type { Job } from "../job/index.ts";
 import { type Attempts, createAttempts } from "./attempts.ts";
+import { createJobGit, type JobGitRecords } from "./job-git.ts";
 import { createJobLog, type JobLog } from "./job-log.ts";
 import { type JobRow, parseJob } from "./parse-job.ts";
 import { createSessions, type Sessions } from "./sessions.ts";
 import type { Tx } from "./tx.ts";
 
 /** Jobs on record, with their attempts and logs. Synchronous, durable on return. */
-export interface Jobs extends Attempts, JobLog, Sessions {
+export interface Jobs extends Attempts, JobGitRecords, JobLog, Sessions {
   /** Records a new job and its idempotency key. @throws lane.not_found, request.key_conflict */
   insert(job: Job): void;
   /** Writes a job's state and times. @throws job.not_found */
@@ -87,6 +88,7 @@ export function createJobs(tx: Tx): Jobs {
     ...createAttempts(tx),
     ...createJobLog(tx),
     ...createSessions(tx),
+    ...createJobGit(tx),
     insert: (job) =>
       tx.write(() => {
         const { id, laneId, spec, bodyHash, state } = job;

@@ -73,7 +73,7 @@ CREATE INDEX feed_lane ON feed (lane, seq) WHERE lane IS NOT NULL;
 `;
 
 /**
- * Agents. `sessions`: the session each prompt is in. `accounts`: what is known of the account an agent works under, as
+ * Agents. `sessions`: the session each prompt is in. `job_git`: commits and uncommitted paths that each job has left. `accounts`: what is known of the account an agent works under, as
  * that its usage limit is reached; the key is a salted digest, never a credential.
  */
 const V2 = `
@@ -81,6 +81,8 @@ CREATE TABLE sessions (
   job INTEGER PRIMARY KEY REFERENCES jobs (n), lane TEXT NOT NULL, agent TEXT NOT NULL, session TEXT NOT NULL, at INTEGER NOT NULL
 );
 CREATE INDEX sessions_lane ON sessions (lane, agent, at);
+
+CREATE TABLE job_git (job INTEGER PRIMARY KEY REFERENCES jobs (n), work TEXT NOT NULL, at INTEGER NOT NULL);
 
 CREATE TABLE accounts (key TEXT PRIMARY KEY, state TEXT NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;
 `;

@@ -37,6 +37,10 @@ const settings = z.looseObject({
   cpus: z.number().nullable().default(null),
   pids: z.number().nullable().default(null),
   env: z.record(z.string(), z.string()).default({}),
+  skills: z
+    .union([z.literal("all"), z.array(z.string())])
+    .nullable()
+    .default(null),
 });
 
 // Loose all the way down: a spec is handed on whole, whatever fields a build has added to it.

@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import type { Clock, Random, Semaphore } from "../base/index.ts";
-import type { AgentSpec } from "../lane/index.ts";
+import type { AgentSpec, Lane } from "../lane/index.ts";
 import type { InstallFacts, PlanLimits, RestartPolicy } from "../reconcile/index.ts";
 import type {
   BootFolders,
@@ -18,6 +18,8 @@ export interface SupervisorDeps<L extends LaneLink> {
   readonly install: InstallFacts;
   /** Agents in use, mounted in every lane: the same array until they change. Left out: none. */
   readonly agents?: (() => readonly AgentSpec[]) | undefined;
+  /** Folder of the objects of a lane's repository; null when that is gone. Asked often. Left out: lanes have no git. */
+  readonly objectsOf?: ((lane: Lane) => Promise<string | null>) | undefined;
   /** Reference of the runtime image for lanes that name none. */
   readonly defaultImage: string;
   readonly engine: EngineFinder;

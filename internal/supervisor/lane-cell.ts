@@ -51,6 +51,7 @@ export interface BuiltSpec {
   readonly imageId: string;
   readonly owner: { readonly uid: number; readonly gid: number };
   readonly agents: readonly AgentSpec[];
+  readonly objects: string | null;
   readonly spec: Extract<Wanted["spec"], { readonly kind: "ok" }>;
 }
 

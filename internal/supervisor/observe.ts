@@ -63,12 +63,24 @@ async function observeSpec<L extends LaneLink>(
   const { lane } = cell;
   const reference = lane.settings.image ?? shop.defaultImage;
   const find = opts.findImage ?? ((name: string) => engine.runtime.findImage(name, opts));
-  const [owner, image] = await Promise.all([shop.host.ownerOf(lane.worktree), find(reference)]);
+  const [owner, image, objects] = await Promise.all([
+    shop.host.ownerOf(lane.worktree),
+    find(reference),
+    shop.objectsOf?.(lane),
+  ]);
   if (!owner) {
     const cause = {
       code: "lane.worktree_missing",
       message: `lane ${lane.name}: its worktree ${lane.worktree} is gone`,
       hint: `bring it back (git worktree add ${lane.worktree} ${lane.branch}) and: lane start ${lane.name}; or remove the lane: lane rm ${lane.name}`,
+    };
+    return { kind: "error", cause };
+  }
+  if (objects === null) {
+    const cause = {
+      code: "lane.worktree_missing",
+      message: `lane ${lane.name}: the repository of its worktree ${lane.worktree} is gone`,
+      hint: `bring it back, then: lane start ${lane.name}; or remove the lane: lane rm ${lane.name}`,
     };
     return { kind: "error", cause };
   }
@@ -83,7 +95,8 @@ async function observeSpec<L extends LaneLink>(
   }
   try {
     const profile = await engine.profile({ ...opts, imageId: image.id });
-    const of = { lane, profile, imageId: image.id, owner, agents: shop.agents?.() ?? NO_AGENTS };
+    const agents = shop.agents?.() ?? NO_AGENTS;
+    const of = { lane, profile, imageId: image.id, owner, agents, objects: objects ?? null };
     if (cell.built && isBuiltOf(cell.built, of)) return cell.built.spec;
     const built = buildSpec(lane, shop.install, profile, of);
     const spec = { kind: "ok", spec: built, fingerprint: fingerprintOf(built) } as const;
@@ -96,7 +109,8 @@ async function observeSpec<L extends LaneLink>(
 }
 
 function isBuiltOf(built: BuiltSpec, of: Omit<BuiltSpec, "spec">): boolean {
-  const { lane, profile, imageId, owner, agents } = built;
+  const { lane, profile, imageId, owner, agents, objects } = built;
+  if (objects !== of.objects) return false;
   const sameOwner = owner.uid === of.owner.uid && owner.gid === of.owner.gid;
   return lane === of.lane && profile === of.profile && imageId === of.imageId && agents === of.agents && sameOwner;
 }

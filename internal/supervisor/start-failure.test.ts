@@ -162,6 +162,26 @@ describe("a lane whose start failed for good", () => {
   });
 });
 
+describe("a lane's repository", () => {
+  it("is needed for a start, is mounted by its objects only, and is drift when it is another", async () => {
+    let objects: string | null = null;
+    const scene = createScene({ objectsOf: async () => objects });
+    await firstOutcome(scene);
+    expect(scene.state).toMatchObject({ phase: "failed", cause: { code: "lane.worktree_missing" } });
+    objects = "/repo/.git/objects";
+    await scene.reach("ready", 6000);
+    const mounted = () => scene.container.mounts.map(({ source, target, readOnly }) => [source, target, readOnly]);
+    expect(mounted()).toContainEqual(["/repo/.git/objects", "/lane/objects", true]);
+    expect(mounted().find(([, target]) => target === "/workspace/.git")?.[2]).toBe(true);
+    objects = "/moved/.git/objects";
+    scene.supervisor.wake(LANE.id);
+    await scene.clock.advance(10_000);
+    await scene.reach("ready", 6000);
+    expect(mounted()).toContainEqual(["/moved/.git/objects", "/lane/objects", true]);
+    expect(scene.state).toMatchObject({ generation: 2 });
+  });
+});
+
 describe("an engine that does not answer one call", () => {
   it.each<keyof LaneRuntime>(["findImage", "inspectContainer", "ensureNetwork", "ensureVolume", "createContainer"])(
     "at %s is no failure of the lane",

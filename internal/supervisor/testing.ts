@@ -86,6 +86,8 @@ export interface SceneOptions {
   readonly credentials?: Credentials<FakeLink>;
   /** Agents in use. */
   readonly agents?: () => readonly AgentSpec[];
+  /** Left out: lanes have no git. */
+  readonly objectsOf?: () => Promise<string | null>;
 }
 
 /** Numbers of the product. */
@@ -140,6 +142,7 @@ export function createScene(opts: SceneOptions = {}): Scene {
       links: life.port("links", workers, { counts: false, sync: false }),
       credentials: opts.credentials,
       agents: opts.agents,
+      objectsOf: opts.objectsOf,
       store: life.port("store", store, { counts: true, sync: true }),
       boot: life.port("boot", boot, { counts: true, sync: false }),
       host: life.port("host", host, { counts: false, sync: ["startTime"] }),

@@ -10,7 +10,8 @@ export interface JobEnvBase {
   readonly own: Readonly<Record<string, string | undefined>>;
 }
 
-const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/** Where programs are looked up when the image does not say. */
+export const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** Of the container's environment, what is the worker's own business; the rest is the image's and the lane's. */
 const WORKERS_OWN: ReadonlySet<string> = new Set([

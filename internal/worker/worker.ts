@@ -7,11 +7,13 @@ import type { Clock } from "../base/index.ts";
 import { readBootFiles } from "./bootstrap.ts";
 import { createFrontDoor } from "./front-door.ts";
 import { chooseIdentity } from "./identity.ts";
-import { createJobs, createPipePool, END_LADDER, type JobsDeps, type LadderStep } from "./jobs/index.ts";
+import { createJobs, createPipePool, END_LADDER, type JobsDeps, type LadderStep, type PipePool } from "./jobs/index.ts";
 import type { LinkServer } from "./link/link-server.ts";
 import type { WorkerLog } from "./log.ts";
 import type { Credentials } from "./placement/credentials.ts";
 import { prepareState } from "./prepare-state.ts";
+import { createGitGate, type GitGate } from "./private-git/git-gate.ts";
+import type { HostGit } from "./private-git/lane-git.ts";
 import { createHostCalls } from "./relay/host-calls.ts";
 import { createRelay } from "./relay/relay.ts";
 import { openSpool } from "./spool/index.ts";
@@ -86,22 +88,41 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const env = { home: folders.home, apiUrl, agentUid: agent.uid, own: options.env };
   const pipes = createPipePool(join(folders.spool, "pipes"), log);
   const ladder = options.ladder ?? END_LADDER;
+  const loadGit = lazy(async () => {
+    const { createLaneGit } = await import("./private-git/lane-git.ts");
+    const { bootDir, stateDir } = options;
+    return createLaneGit({ bootDir, stateDir, home: folders.home, path: options.env.PATH, identity, log });
+  });
+  const gate = createGitGate({ bootDir: options.bootDir, gitDir: folders.git }, async () =>
+    (await loadGit()).prepare(),
+  );
+  const git: HostGit = {
+    fetch: async (query) => (await loadGit()).fetch(query),
+    read: async (offset) => (await loadGit()).read(offset),
+    advance: async (move) => (await loadGit()).advance(move),
+  };
   // Only loaded once there is a prompt: starting a worker is quicker without.
   const prepareAgent: JobsDeps["prepareAgent"] = async (agent, files) => {
     const { prepareAgent: prepare } = await import("./jobs/prepare-agent.ts");
     return prepare({ home: folders.home, identity, placer: options.placer }, agent, files);
   };
-  const jobs = createJobs({ clock, log, identity, env, ladder, pipes, spool, generation, prepareAgent });
+  const jobs = createJobs({
+    ...{ clock, log, identity, env, ladder, spool, generation, prepareAgent },
+    pipes: gated(pipes, gate),
+  });
 
   const loadCredentials = lazy(async () => {
     const { createCredentials } = await import("./placement/credentials.ts");
     const notePath = join(options.stateDir, "credentials.json");
     return createCredentials({ home: folders.home, notePath, identity, placer: options.placer, log });
   });
-  const credentials: Credentials = { deliver: async (files) => (await loadCredentials()).deliver(files) };
+  const credentials: Credentials = {
+    deliver: async (files) => (await loadCredentials()).deliver(files),
+    read: async (paths) => (await loadCredentials()).read(paths),
+  };
   const loadLinks = lazy(async () => {
     const { createLinkServer } = await import("./link/link-server.ts");
-    links = createLinkServer({ clock, log, spool, jobs, credentials, calls, facts, secret });
+    links = createLinkServer({ clock, log, spool, jobs, credentials, git, calls, facts, secret });
     return links;
   });
   door.open({ ...facts, secret }, (request, socket, head) => {
@@ -116,7 +137,10 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   });
   setImmediate(() => void loadLinks());
   // Starting a process blocks for 2 ms: not while the host opens its link. A job that comes sooner has them made.
-  const cancelRefill = clock.timer(FIRST_PIPES_MS, () => pipes.refill());
+  const cancelRefill = clock.timer(FIRST_PIPES_MS, () => {
+    pipes.refill();
+    void gate.wait();
+  });
   const stopPruning = every(clock, PRUNE_EVERY_MS, async () => {
     const removed = await spool.prune();
     if (removed > 0) log.info("attempts removed", { removed });
@@ -156,6 +180,17 @@ function close(server: Server): Promise<void> {
     server.close(() => resolve());
     server.closeAllConnections();
   });
+}
+
+/** A job waits for its pipes, and for the git dir. */
+function gated(pipes: PipePool, gate: GitGate): PipePool {
+  return {
+    ...pipes,
+    wait: () => {
+      const waits = [pipes.wait(), gate.wait()].filter((wait) => wait !== null);
+      return waits.length === 0 ? null : Promise.all(waits).then(() => {});
+    },
+  };
 }
 
 function lazy<T>(make: () => Promise<T>): () => Promise<T> {

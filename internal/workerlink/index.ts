@@ -4,6 +4,7 @@ export type {
   EventBatch,
   LaneApiRequest,
   LaneApiResponse,
+  LaneGit,
   LinkEnd,
   LinkHandlers,
   OpenLinkOptions,

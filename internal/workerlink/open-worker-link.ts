@@ -17,6 +17,9 @@ import type { CallOptions, LinkEnd, OpenLinkOptions, WorkerLink } from "./worker
 
 type Reply = Extract<WorkerFrame, { readonly t: "reply" }>["result"];
 type CredentialReply = Extract<WorkerFrame, { readonly t: "credentials.reply" }>["result"];
+type ContentReply = Extract<WorkerFrame, { readonly t: "credentials.content" }>["result"];
+type GitReply = Extract<WorkerFrame, { readonly t: "git.reply" }>["result"];
+type GitAsked = DistributiveOmit<Extract<HostFrame, { readonly t: `git.${string}` }>, "id">;
 type Asked = DistributiveOmit<Extract<HostFrame, { readonly t: "start" | "cancel" }>, "id">;
 type DistributiveOmit<T, K extends string> = T extends unknown ? Omit<T, K> : never;
 
@@ -29,10 +32,12 @@ export function createOpenLink(
   proven: { readonly challenge: Challenge; readonly attempts: readonly AttemptReport[] },
   { laneId, on, clock = systemClock }: Pick<OpenLinkOptions, "laneId" | "on" | "clock">,
 ): WorkerLink {
-  const { generation, pid, boot, spool } = proven.challenge;
+  const { generation, pid, boot, build, spool } = proven.challenge;
   const replies = createPendingReplies<Reply>();
   const pongs = createPendingReplies<null>();
   const deliveries = createPendingReplies<CredentialReply>();
+  const readings = createPendingReplies<ContentReply>();
+  const gitReplies = createPendingReplies<GitReply>();
   const send = (frame: HostFrame) => void socket.send(frame).catch(() => {});
   const calls = createLaneCalls(on.apiRequest, send);
   let lastHeardMs = clock.monotonicMs();
@@ -52,6 +57,8 @@ export function createOpenLink(
     replies.end(error);
     pongs.end(error);
     deliveries.end(error);
+    readings.end(error);
+    gitReplies.end(error);
     calls.end();
     resolveClosed(how.reason);
     on.closed(how);
@@ -71,6 +78,25 @@ export function createOpenLink(
     if (result.kind === "refused") throw refused(laneId, result.error.code, result.error.message);
     return result.manifest;
   };
+  const readCredentials: WorkerLink["readCredentials"] = async (paths, opts) => {
+    const result = await readings.request((id) => socket.send({ t: "credentials.read", id, paths: [...paths] }), opts);
+    if (result.kind === "refused") throw refused(laneId, result.error.code, result.error.message);
+    return result.files;
+  };
+  const askGit = async <K extends GitReply["kind"]>(frame: GitAsked, kind: K, opts: CallOptions) => {
+    const result = await gitReplies.request((id) => socket.send({ ...frame, id } as HostFrame), opts);
+    if (result.kind === "refused") throw refused(laneId, result.error.code, result.error.message);
+    if (result.kind === kind) return result as Extract<GitReply, { readonly kind: K }>;
+    throw misfit(laneId, `${result.kind} where ${kind} was expected`);
+  };
+  const git: WorkerLink["git"] = {
+    fetch: ({ branch, have }, opts) => askGit({ t: "git.fetch", branch, have: [...have] }, "tip", opts),
+    read: async (offset, opts) =>
+      Buffer.from((await askGit({ t: "git.read", offset }, "piece", opts)).base64, "base64"),
+    advance: async (move, opts) => {
+      await askGit({ t: "git.advance", ...move }, "moved", opts);
+    },
+  };
   const ping = async (opts: CallOptions): Promise<number> => {
     const sentAtMs = clock.monotonicMs();
     lastPingMs = sentAtMs;
@@ -87,6 +113,12 @@ export function createOpenLink(
         break;
       case "credentials.reply":
         if (!deliveries.settle(frame.id, frame.result)) socket.cut("an answer to no delivery of credentials");
+        break;
+      case "credentials.content":
+        if (!readings.settle(frame.id, frame.result)) socket.cut("an answer to no question for credentials");
+        break;
+      case "git.reply":
+        if (!gitReplies.settle(frame.id, frame.result)) socket.cut("an answer to no question for git");
         break;
       case "pong":
         if (!pongs.settle(frame.id, null)) socket.cut("a pong to no ping");
@@ -135,11 +167,14 @@ export function createOpenLink(
     generation,
     pid,
     boot,
+    build,
     spool,
     attempts: proven.attempts,
     start: (job, attempt, bodyHash, work, opts) => ask({ t: "start", job, attempt, generation, bodyHash, work }, opts),
     cancel: (job, attempt, opts) => ask({ t: "cancel", job, attempt }, opts),
     deliverCredentials,
+    readCredentials,
+    git,
     ack: (job, attempt, seq) => send({ t: "ack", job, attempt, seq }),
     ping,
     close: (reason) => {

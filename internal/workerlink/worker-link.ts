@@ -68,6 +68,21 @@ export interface OpenLinkOptions extends LinkTarget, CallOptions {
   readonly clock?: Clock | undefined;
 }
 
+/** The branch of a lane, as its worker tells and moves it. */
+export interface LaneGit {
+  /** Its tip, and the size of a bundle of its commits that none of `have` has; null when there are none. */
+  fetch(
+    query: { readonly branch: string; readonly have: readonly string[] },
+    opts: CallOptions,
+  ): Promise<{ readonly tip: string | null; readonly bundleBytes: number | null }>;
+  /** The piece of that bundle from `offset` on. */
+  read(offset: number, opts: CallOptions): Promise<Buffer>;
+  advance(
+    move: { readonly branch: string; readonly from: string; readonly to: string },
+    opts: CallOptions,
+  ): Promise<void>;
+}
+
 /** A proven link to one generation's worker. */
 export interface WorkerLink {
   readonly laneId: string;
@@ -76,6 +91,8 @@ export interface WorkerLink {
   readonly pid: number;
   /** Random per worker process. */
   readonly boot: string;
+  /** Digest of the worker's build. */
+  readonly build: string;
   /** Random per volume: another one means that the worker's record is gone. */
   readonly spool: string;
   /** What the worker knew when the link was opened. */
@@ -94,6 +111,17 @@ export interface WorkerLink {
    * @throws worker.refused (details.code says why), worker.unreachable, request.too_large
    */
   deliverCredentials(files: readonly CredentialFile[], opts: CallOptions): Promise<readonly CredentialProof[]>;
+  /**
+   * What is in these files below the agent's home, of those that are there; untrusted. At most CREDENTIAL_READ_MAX
+   * paths. Only of a worker that is of the host's own `build`: another may not know the question.
+   * @throws worker.refused, worker.unreachable
+   */
+  readCredentials(paths: readonly string[], opts: CallOptions): Promise<readonly CredentialFile[]>;
+  /**
+   * Git in the lane; all of it the agent's word. Only of a worker whose lane was made with a git dir of its own.
+   * @throws worker.refused (details.code says why: `held` when something is under way there), worker.unreachable
+   */
+  readonly git: LaneGit;
   /** Everything through `seq` is committed. Lost acks are harmless. */
   ack(job: string, attempt: number, seq: number): void;
   /** One round trip, ms. @throws worker.unreachable */

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
-import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ApiCredential, ApiJob, ApiRefreshedCredential } from "../../internal/protocol/api.ts";
 import { callApi } from "../support/api.ts";
-import { type Installation, newInstallation } from "../support/installation.ts";
+import { eventually, type Installation, newInstallation } from "../support/installation.ts";
 import { startRegistry, type TestRegistry } from "../support/npm-registry.ts";
 import { podman } from "../support/podman.ts";
 import { newWard, type Ward } from "../support/ward.ts";
@@ -15,13 +15,15 @@ const CANARY = "canary-84d0e7";
 const IN_TWO = `${CANARY.replace("-", "\\055")}%s`;
 const FILE = ".claude/.credentials.json";
 
+const ENDS_AT = Date.now() + 3_600_000;
+
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
 const loginFile = (token: string) =>
   JSON.stringify({
     claudeAiOauth: {
       accessToken: `${CANARY}-access-${token}`,
       refreshToken: `${CANARY}-refresh-${token}`,
-      expiresAt: Date.UTC(2100, 0, 1),
+      expiresAt: ENDS_AT,
     },
   });
 
@@ -41,13 +43,14 @@ describe("logins of agents", { timeout: 150_000 }, () => {
     );
     home = await newInstallation({
       config: `
-agents: { claude: { syncCommand: [sh, -c, "test ! -e fetched || mv fetched ${FILE}"] } }
+agents: { claude: { writeBack: true, syncCommand: [sh, -c, "test ! -e fetched || mv fetched ${FILE}"] } }
 timeouts: { relist: 1s }
 `,
       env: {
         npm_config_registry: registry.url,
         CLAUDE_CODE_OAUTH_TOKEN: "",
         ANTHROPIC_API_KEY: "",
+        ANTHROPIC_AUTH_TOKEN: "",
         CODEX_API_KEY: "",
         OPENAI_API_KEY: `${CANARY}-key`,
       },
@@ -84,7 +87,7 @@ timeouts: { relist: 1s }
     await ward.readyAs(2);
     const lane = await ward.until("delivered", ({ credentials }) => credentials.claude?.state === "delivered");
     expect(lane.credentials).toEqual({
-      claude: { state: "delivered", source: path, expiresAt: "2100-01-01T00:00:00.000Z" },
+      claude: { state: "delivered", source: path, expiresAt: new Date(ENDS_AT).toISOString() },
     });
     expect(await fileIn(ward)).toBe(`600 ${sha256(loginFile("1"))}`);
     expect(await claude()).toMatchObject({
@@ -151,6 +154,46 @@ timeouts: { relist: 1s }
     expect(log).toContain("login with a single-use refresh token is in more than one lane");
   });
 
+  it("come back to the host when a lane's agent renews them, and go on to the other lanes", async () => {
+    const before = await readFile(path, "utf8");
+    // As Claude Code does when its token has come to its end.
+    const renew = `
+      const { readFileSync, renameSync, writeFileSync } = require("node:fs");
+      const file = process.env.HOME + "/${FILE}";
+      const { claudeAiOauth: login } = JSON.parse(readFileSync(file, "utf8"));
+      login.accessToken += "-renewed";
+      login.refreshToken += "-renewed";
+      login.expiresAt += 1000;
+      writeFileSync(file + ".tmp", JSON.stringify({ claudeAiOauth: login, planted: 1 }), { mode: 0o600 });
+      renameSync(file + ".tmp", file);`;
+    const ran = await home.lane(["run", "listener", "--", "node", "-e", renew]);
+    expect(ran).toMatchObject({ code: 0, stderr: "" });
+    await eventually(async () => (await readFile(path, "utf8")) !== before, { what: "the renewed login" });
+    const renewed = await readFile(path, "utf8");
+    expect(JSON.parse(renewed)).toEqual({
+      claudeAiOauth: {
+        accessToken: `${CANARY}-access-4-renewed`,
+        refreshToken: `${CANARY}-refresh-4-renewed`,
+        expiresAt: ENDS_AT + 1000,
+      },
+    });
+    expect(await readFile(`${path}.lanekeeper-backup`, "utf8")).toBe(before);
+    for (const file of [path, `${path}.lanekeeper-backup`]) expect((await stat(file)).mode & 0o777).toBe(0o600);
+    await eventually(async () => (await fileIn(ward)) === `600 ${sha256(renewed)}`, { what: "it in the other lane" });
+
+    // What the host has is older now: a lane that has renewed it once more keeps that.
+    await home.lane(["run", "listener", "--", "node", "-e", renew.replace("+= 1000", "+= 2000")]);
+    await home.kill9();
+    await home.up();
+    await ward.until(
+      "delivered",
+      ({ state, credentials }) => state === "ready" && credentials.claude?.state === "delivered",
+    );
+    await eventually(async () => (await readFile(path, "utf8")).includes("-renewed-renewed"), {
+      what: "the last login",
+    });
+  });
+
   it("of a variable go into no lane, and are taken out of what jobs print", async () => {
     expect((await logins()).find(({ agent }) => agent === "codex")).toMatchObject({
       state: "usable",
@@ -182,7 +225,7 @@ timeouts: { relist: 1s }
     for (const entry of files) {
       const file = join(entry.parentPath, entry.name);
       const content = await readFile(file);
-      if (file !== path && (content.includes(CANARY) || content.includes(base64))) found.push(file);
+      if (!file.startsWith(path) && (content.includes(CANARY) || content.includes(base64))) found.push(file);
     }
     expect(files.length).toBeGreaterThan(5);
     expect(found).toEqual([]);

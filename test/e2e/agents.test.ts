@@ -19,7 +19,11 @@ describe("installed agents", { timeout: 150_000 }, () => {
     registry = await startRegistry();
     // The real package's name and shape, so that it is the real adapter's installation.
     for (const version of ["0.0.1", "0.0.2", "0.0.3"]) await publish(version);
-    home = await newInstallation({ config: "timeouts: { relist: 1s }", env: { npm_config_registry: registry.url } });
+    home = await newInstallation({
+      config: "timeouts: { relist: 1s }",
+      // What this host's Node cannot run, a lane's may.
+      env: { npm_config_registry: registry.url, npm_config_engine_strict: "true" },
+    });
     await home.up();
     await home.json(["workspace", "add", await home.repository()]);
   }, 120_000);
@@ -30,7 +34,8 @@ describe("installed agents", { timeout: 150_000 }, () => {
 
   async function publish(version: string): Promise<void> {
     const program = `#!/usr/bin/env node\nconsole.log(${JSON.stringify(version)});\n`;
-    await registry.publish({ name: "@google/gemini-cli", version, files: { "bundle/gemini.js": program } });
+    const more = { engines: { node: ">=99" } };
+    await registry.publish({ name: "@google/gemini-cli", version, files: { "bundle/gemini.js": program }, more });
   }
   const root = () => join(home.dir, "d", "lanekeeper", "agents");
   const exec = (...argv: string[]) => home.lane(["exec", ward.name, "--", ...argv]);

@@ -1,9 +1,13 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ApiJob, ApiJobEvent } from "../../internal/protocol/api.ts";
 import { type Installation, newInstallation } from "../support/installation.ts";
 import { newWard, type Ward } from "../support/ward.ts";
+
+/** The machine may have no identity. */
+const AS = "-c user.name=t -c user.email=t@example.com";
 
 describe("prompts to the shell agent", { timeout: 120_000 }, () => {
   let home: Installation;
@@ -43,6 +47,18 @@ describe("prompts to the shell agent", { timeout: 120_000 }, () => {
     const raw = parsed.filter((event) => event.raw === true).map((event) => event.text);
     const said = parsed.filter((event) => event.type === "text").map((event) => event.text);
     expect([raw.join(""), said.join("")]).toEqual(["one\ntwo\n", "one\ntwo\n"]);
+  });
+
+  it("tell what they have left: commits, which are on the host by then, and what is in none", async () => {
+    const end = await run(`echo 1 > kept.txt; git add kept.txt; git ${AS} commit -qm 'keep it'; echo 2 > loose.txt`);
+    expect(end.stderr).toMatch(/not committed: .*loose\.txt/);
+    const { git } = await latest();
+    expect(git?.uncommitted).toContain("loose.txt");
+    const log = await execa("git", ["-C", ward.born.worktree, "log", "-1", "--format=%H %s"]);
+    expect(log.stdout).toBe(`${git?.commits[0]} keep it`);
+    expect(git?.commits.length).toBe(1);
+    await run("true");
+    expect((await latest()).git?.commits).toEqual([]);
   });
 
   it("fail with the agent's own words, and by its verdict", async () => {

@@ -1,10 +1,16 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ApiJob, ApiJobEvent } from "../../internal/protocol/api.ts";
 import { AGENT_CLIS, type CliName } from "../support/agent-clis.ts";
 import { callApi } from "../support/api.ts";
 import { eventually, type Installation, newInstallation } from "../support/installation.ts";
+import { listMarked } from "../support/marked.ts";
 import { type ModelService, startModelService } from "../support/model-service/index.ts";
 import { newWard, type Ward } from "../support/ward.ts";
+
+/** The machine may have no identity. */
+const AS = "-c user.name=t -c user.email=t@example.com";
 
 /** How a lane calls this machine. */
 const HOST = "host.containers.internal";
@@ -21,6 +27,9 @@ const FAILURES: readonly (readonly [prompt: string, kind: string, agents: readon
   ["@fail 400", "agent.refused", ["claude", "codex", "gemini"]],
   ["@drop\n@say one two three four five six seven eight", "agent.network", ["codex", "gemini"]],
 ];
+
+/** How long the stand-in refuses the account. */
+const LIMIT_S = 5;
 
 let service: ModelService;
 let home: Installation;
@@ -67,6 +76,7 @@ describe.each(["claude", "codex", "gemini"] as const)("the real %s in a real lan
       .trim()
       .split("\n")
       .map((line) => JSON.parse(line) as ApiJobEvent);
+  const tell = (what: string, found: string) => table.push(`  ${agent.padEnd(7)} ${what.padEnd(12)} ${found}`);
   const again = () => home.json(["credentials", "refresh", agent]);
 
   it("says what it is told, under its own login, with session, text and usage", async () => {
@@ -82,10 +92,13 @@ describe.each(["claude", "codex", "gemini"] as const)("the real %s in a real lan
     expect(seen.length).toBeGreaterThan(0);
   });
 
-  it("goes on with the session and its history, after it has run a command there", async () => {
-    const first = await run(`@run echo alpha > ${agent}.txt && echo written`);
+  it("edits and commits, which the host sees, and goes on with the session and its history", async () => {
+    const script = `echo alpha > ${agent}.txt && git add . && git ${AS} commit -qm "by ${agent}" && echo written`;
+    const first = await run(`@run ${script}`);
     expect(first, first.stderr).toMatchObject({ code: 0, stdout: expect.stringContaining("done: written") });
-    const { id, session } = await latest();
+    const { id, session, git } = await latest();
+    const log = await execa("git", ["-C", ward.born.worktree, "log", "-1", "--format=%H %s"]);
+    expect(log.stdout).toBe(`${git?.commits[0]} by ${agent}`);
     const tools = (await eventsOf(id)).filter((event) => event.type === "tool_started");
     expect(tools.length).toBe(1);
     const second = await run("--session", "continue", "@history");
@@ -117,16 +130,44 @@ describe.each(["claude", "codex", "gemini"] as const)("the real %s in a real lan
   it.each(FAILURES.filter(([, , agents]) => agents.includes(agent)))("fails: %j is %s", async (prompt, kind) => {
     const end = await run(prompt);
     const job = await latest();
-    table.push(
-      `  ${agent.padEnd(7)} ${(prompt.split("\n")[0] ?? "").padEnd(10)} ${job.error?.code} (exit ${end.code})`,
-    );
+    tell(prompt.split("\n")[0] ?? "", `${job.error?.code} (exit ${end.code})`);
     expect(job).toMatchObject({ state: "failed", error: { code: kind } });
     expect(end.code).toBe(kind === "agent.login" ? 4 : (job.exitCode ?? 1));
     await again();
   });
 
+  it("meets its limit: the job says so, waits for the account, and can be cancelled", async () => {
+    const sinceMs = Date.now();
+    const job = await submit(`@limit ${LIMIT_S}\n@say after the limit`);
+    const now = () => callApi<ApiJob>(home, "GET", `/v1/jobs/${job.id}`);
+    await eventually(async () => (await now()).waiting === "limit", { what: "the limit" });
+    const failed = (await eventsOf(job.id)).find((event) => event.phase === "failed");
+    expect(failed?.detail).toMatch(/^agent\.limit: /);
+    tell("@limit", `agent.limit, waits: ${(await now()).detail}`);
+    await home.json(["job", "cancel", job.id]);
+    expect((await now()).state).toBe("cancelled");
+    // The stand-in's own limit has to pass as well.
+    await sleep(Math.max(0, sinceMs + (LIMIT_S + 1) * 1000 - Date.now()));
+    await again();
+  });
+
+  it("is killed by somebody: interrupted", async () => {
+    const job = await submit("@hang");
+    const pids = () => listMarked(job.id, 1);
+    await eventually(async () => pids().length > 0, { what: "its process" });
+    await eventually(async () => (await callApi<ApiJob>(home, "GET", `/v1/jobs/${job.id}`)).state === "running", {
+      what: "the start",
+    });
+    for (const pid of pids()) process.kill(pid, "SIGKILL");
+    const now = () => callApi<ApiJob>(home, "GET", `/v1/jobs/${job.id}`);
+    await eventually(async () => (await now()).state === "failed", { what: "the end" });
+    tell("killed", String((await now()).error?.code));
+    expect((await now()).error?.code).toBe("agent.interrupted");
+  });
+
   it("asks for a session that is not there: refused", async () => {
     await run("--session", "01234567-89ab-4cde-8f01-23456789abcd", "@say hi");
+    tell("bad session", String((await latest()).error?.code));
     expect((await latest()).error?.code).toBe("agent.refused");
   });
 

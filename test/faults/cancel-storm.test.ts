@@ -6,10 +6,10 @@ import { percentile } from "../bench/measure.ts";
 import { callApi } from "../support/api.ts";
 import { eventually, type Installation } from "../support/installation.ts";
 import { expectOnly } from "../support/leftovers.ts";
+import { listMarked, listPids } from "../support/marked.ts";
 import { wardOf } from "../support/ward.ts";
 import { findViolations } from "./checker.ts";
 import { agentArgv, countPhases, gatherEvidence, listEnds } from "./evidence.ts";
-import { listMarked, listPids } from "./marked.ts";
 import { type FaultScene, openLanes } from "./open-lanes.ts";
 import { chooseSeed, FULL, say, seededRandom } from "./run-terms.ts";
 

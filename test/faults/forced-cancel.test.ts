@@ -2,8 +2,8 @@ import { afterEach, describe, expect, it } from "vitest";
 import type { ApiJob, ApiLane } from "../../internal/protocol/api.ts";
 import { callApi } from "../support/api.ts";
 import { expectOnly } from "../support/leftovers.ts";
+import { listMarked } from "../support/marked.ts";
 import { identify, lives, wardOf } from "../support/ward.ts";
-import { listMarked } from "./marked.ts";
 import { type FaultScene, openLanes } from "./open-lanes.ts";
 import { FULL, say } from "./run-terms.ts";
 

@@ -3,12 +3,12 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ApiJob, ApiJobEvent, ApiLane } from "../../internal/protocol/api.ts";
 import { callApi } from "../support/api.ts";
 import { eventually, type Installation } from "../support/installation.ts";
+import { listMarked, readProc } from "../support/marked.ts";
 import { inspectContainer } from "../support/podman.ts";
 import { type HostProcess, identify } from "../support/ward.ts";
 import { startBareDaemon } from "./bare-daemon.ts";
 import { findViolations } from "./checker.ts";
 import { agentArgv, gatherEvidence, readLedgerOf } from "./evidence.ts";
-import { listMarked, readProc } from "./marked.ts";
 import { type FaultScene, openLanes } from "./open-lanes.ts";
 import { chooseSeed, FULL, say, seededRandom } from "./run-terms.ts";
 

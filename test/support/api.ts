@@ -9,6 +9,21 @@ export async function callApi<T = unknown>(
   path: string,
   body?: unknown,
 ): Promise<T> {
+  const text = await askApi(home, method, path, body);
+  return (text === "" ? null : JSON.parse(text)) as T;
+}
+
+/** The text of a GET of the host API. Throws as {@link callApi}. */
+export function readApi(home: Installation, path: string): Promise<string> {
+  return askApi(home, "GET", path);
+}
+
+async function askApi(
+  home: Installation,
+  method: "GET" | "POST" | "DELETE",
+  path: string,
+  body?: unknown,
+): Promise<string> {
   const dispatcher = new Agent({
     connect: { socketPath: join(home.env.XDG_RUNTIME_DIR as string, "lanekeeper", "api.sock") },
   });
@@ -20,7 +35,7 @@ export async function callApi<T = unknown>(
     });
     const text = await answer.body.text();
     if (answer.statusCode >= 400) throw new Error(`${method} ${path}: ${answer.statusCode} ${text}`);
-    return (text === "" ? null : JSON.parse(text)) as T;
+    return text;
   } finally {
     await dispatcher.close();
   }

@@ -5,7 +5,7 @@ import { bringUp, renderReadyLane } from "../bring-up.ts";
 import { type Ctx, renderOptionsOf } from "../context.ts";
 import { findWorkspace, resolveLane, WORKSPACE_OPTION, type WorkspaceOption } from "../lane-ref.ts";
 import { readSettings } from "../read-settings.ts";
-import { renderDrift, renderHistory, renderLane, renderLanes, renderPlan } from "../render-lane.ts";
+import { renderDrift, renderHistory, renderLane, renderLanes, renderPlan, renderSynced } from "../render-lane.ts";
 import { collect, type DefineVerb } from "../verb.ts";
 
 interface AddOptions extends WorkspaceOption {
@@ -20,9 +20,10 @@ interface AddOptions extends WorkspaceOption {
 
 const INTENTS: readonly PlanIntent[] = ["ensure", "stop", "restart", "recreate", "remove"];
 const HISTORY_DEFAULT = 50;
+const EXIT_DIVERGED = 5;
 const ENSURE_WAIT_MS = 120_000;
 
-/** `add`, `ls`, `show`, `plan`, `drift`, `history`. */
+/** `add`, `ls`, `show`, `sync`, `plan`, `drift`, `history`. */
 export function defineLaneVerbs(program: Command, define: DefineVerb): void {
   define<AddOptions>(program, {
     usage: "add <name>",
@@ -63,6 +64,14 @@ export function defineLaneVerbs(program: Command, define: DefineVerb): void {
     examples: ["lane show fix-login", "lane show              # the lane of the current folder"],
     exits: ["3  no such lane"],
     run: show,
+  });
+  define<WorkspaceOption>(program, {
+    usage: "sync [lane]",
+    summary: "bring a lane's branch to the same commits in the lane and on the host; happens by itself after each job",
+    options: [WORKSPACE_OPTION],
+    examples: ["lane sync fix-login"],
+    exits: ["3  no such lane", "5  lane and host have gone apart: nothing was moved"],
+    run: sync,
   });
   define<WorkspaceOption & { readonly for?: string }>(program, {
     usage: "plan [lane]",
@@ -157,6 +166,13 @@ async function show(ctx: Ctx, [named]: readonly string[], opts: WorkspaceOption)
   if (ctx.json) await ctx.printJson(lane);
   else await ctx.print(...renderLane(lane, renderOptionsOf(ctx)));
   return 0;
+}
+
+async function sync(ctx: Ctx, [named]: readonly string[], opts: WorkspaceOption): Promise<number> {
+  const lane = await (await ctx.api()).syncLane(await resolveLane(ctx, named, opts));
+  if (ctx.json) await ctx.printJson(lane);
+  else await ctx.print(...renderSynced(lane));
+  return lane.git?.diverged ? EXIT_DIVERGED : 0;
 }
 
 async function plan(

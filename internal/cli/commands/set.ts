@@ -10,7 +10,7 @@ import { collect, type DefineVerb } from "../verb.ts";
 export function defineSet(program: Command, define: DefineVerb): void {
   define<WorkspaceOption & { readonly unset?: readonly string[] }>(program, {
     usage: "set <lane> [settings...]",
-    summary: "change settings: image, agent, drift, limits.{memory,cpus,pids}, env.NAME; empty: the default",
+    summary: "change settings: image, agent, drift, limits.{memory,cpus,pids}, skills, env.NAME; empty: the default",
     options: [WORKSPACE_OPTION, ["--unset <env.NAME>", "take a variable away; may be repeated", collect]],
     examples: [
       "lane set fix-login limits.memory=4g limits.cpus=2",

@@ -21,8 +21,10 @@ export const claudeLogin: LoginFile = {
         expiresAtMs: expiresAt,
         endsAtMs: refreshToken === null ? expiresAt : refreshTokenExpiresAt,
         rotates: refreshToken !== null,
+        identity: null,
       },
     };
   }),
+  renewed: ["claudeAiOauth"],
   logIn: "run claude on the host and use /login",
 };

@@ -3,7 +3,7 @@ import { checkBy, type LoginFile, refuse, tokenSchema, toTime } from "./login-fi
 
 const schema = z.looseObject({
   OPENAI_API_KEY: tokenSchema,
-  tokens: z.looseObject({ access_token: tokenSchema, refresh_token: tokenSchema }).nullish(),
+  tokens: z.looseObject({ access_token: tokenSchema, refresh_token: tokenSchema, account_id: tokenSchema }).nullish(),
 });
 
 /** `~/.codex/auth.json`: an API key, or the tokens of a ChatGPT login. */
@@ -13,7 +13,10 @@ export const codexLogin: LoginFile = {
     const refreshToken = tokens?.refresh_token ?? null;
     if (accessToken === null) {
       if (apiKey === null) return refuse("holds neither tokens nor an API key: Codex is logged out");
-      return { kind: "ok", facts: { secret: apiKey, expiresAtMs: null, endsAtMs: null, rotates: false } };
+      return {
+        kind: "ok",
+        facts: { secret: apiKey, expiresAtMs: null, endsAtMs: null, rotates: false, identity: null },
+      };
     }
     const expiresAtMs = endOfJwt(accessToken);
     return {
@@ -23,9 +26,11 @@ export const codexLogin: LoginFile = {
         expiresAtMs,
         endsAtMs: refreshToken === null ? expiresAtMs : null,
         rotates: refreshToken !== null,
+        identity: tokens?.account_id ?? null,
       },
     };
   }),
+  renewed: ["tokens", "last_refresh"],
   logIn: "run codex login on the host",
 };
 

@@ -9,7 +9,8 @@ export const geminiLogin: LoginFile = {
     const secret = refreshToken ?? accessToken;
     if (secret === null) return refuse("holds no token: Gemini CLI is logged out");
     const endsAtMs = refreshToken === null ? expiresAtMs : null;
-    return { kind: "ok", facts: { secret, expiresAtMs, endsAtMs, rotates: false } };
+    return { kind: "ok", facts: { secret, expiresAtMs, endsAtMs, rotates: false, identity: null } };
   }),
+  renewed: [],
   logIn: "run gemini on the host and log in",
 };

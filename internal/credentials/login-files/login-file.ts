@@ -10,6 +10,8 @@ export interface LoginFacts {
   readonly endsAtMs: number | null;
   /** Its refresh token works once: whoever renews it logs every other copy out. */
   readonly rotates: boolean;
+  /** Whose it is, where the file says so. */
+  readonly identity: string | null;
 }
 
 /** Can a file be used? `reason` goes behind the file's name, and never quotes it. */
@@ -21,6 +23,8 @@ export type LoginCheck =
 export interface LoginFile {
   /** Judges the file's text. Pure; does not look at the clock. */
   readonly check: (text: string) => LoginCheck;
+  /** The keys of the file that a renewal changes. */
+  readonly renewed: readonly string[];
   /** What a person does on the host to log in, as an imperative. */
   readonly logIn: string;
 }

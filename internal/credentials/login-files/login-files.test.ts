@@ -31,8 +31,11 @@ describe("login files", () => {
     ],
     [
       "codex, renewable",
-      check("codex", { OPENAI_API_KEY: null, tokens: { access_token: jwt({ exp: 7 }), refresh_token: "r" } }),
-      { secret: "r", expiresAtMs: 7000, endsAtMs: null, rotates: true },
+      check("codex", {
+        OPENAI_API_KEY: null,
+        tokens: { access_token: jwt({ exp: 7 }), refresh_token: "r", account_id: "me" },
+      }),
+      { identity: "me", secret: "r", expiresAtMs: 7000, endsAtMs: null, rotates: true },
     ],
     [
       "codex, a token that is no JWT",
@@ -55,7 +58,7 @@ describe("login files", () => {
       { secret: "a", expiresAtMs: 5, endsAtMs: 5, rotates: false },
     ],
   ])("%s", (_, seen, facts) => {
-    expect(seen).toEqual({ kind: "ok", facts });
+    expect(seen).toEqual({ kind: "ok", facts: { identity: null, ...facts } });
   });
 
   it.each([

@@ -85,6 +85,8 @@ export function createNpm(env: NpmEnv): Npm {
       const argv = [
         ...["install", what, "--prefix", folder, "--no-global", "--ignore-scripts", "--no-save", "--no-package-lock"],
         ...["--no-bin-links", "--include=optional", `--os=${os}`, `--cpu=${cpu}`, `--libc=${libc}`],
+        // It runs by the lane's Node, not by this one.
+        "--no-engine-strict",
       ];
       await run(what, argv, { signal, ms: INSTALL_MS, env: { [mark.name]: mark.value }, cwd: folder });
     },

@@ -19,6 +19,8 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
+const unused = () => Promise.reject(new Error("unused"));
+
 const turns = async (count = 5) => {
   for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));
 };
@@ -57,7 +59,11 @@ function start({ running } = { running: [{ job: "j", attempt: 1 }] }) {
       endDamaged: () => {},
       stop: async () => {},
     },
-    credentials: { deliver: () => Promise.reject(new Error("unused")) },
+    git: { fetch: unused, read: unused, advance: unused },
+    credentials: {
+      deliver: () => Promise.reject(new Error("unused")),
+      read: () => Promise.reject(new Error("unused")),
+    },
     calls: createHostCalls({ clock }),
   });
   const beat = async () => {

@@ -4,6 +4,7 @@ import { HEARTBEAT_EVERY_MS, HEARTBEAT_SILENCE_MS, LINK_CLOSE } from "../../prot
 import type { JobReply, Jobs } from "../jobs/index.ts";
 import type { WorkerLog } from "../log.ts";
 import type { Credentials } from "../placement/credentials.ts";
+import type { GitReply, HostGit } from "../private-git/lane-git.ts";
 import type { HostCalls } from "../relay/host-calls.ts";
 import type { AttemptLog, Spool } from "../spool/index.ts";
 import { createEventSender, type EventSender, type SendStart } from "./event-sender.ts";
@@ -16,6 +17,7 @@ export interface SessionDeps {
   readonly spool: Spool;
   readonly jobs: Jobs;
   readonly credentials: Credentials;
+  readonly git: HostGit;
   readonly calls: HostCalls;
 }
 
@@ -33,7 +35,7 @@ const WELCOME_ATTEMPTS = 4000;
 
 /** Begins a session: says welcome, and streams once the host has said what it has. */
 export function startSession(link: HostLink, deps: SessionDeps): LinkSession {
-  const { clock, log, spool, jobs, credentials, calls } = deps;
+  const { clock, log, spool, jobs, credentials, git, calls } = deps;
   let sender: EventSender | null = null;
   let lastHeardMs = clock.monotonicMs();
   let ended = false;
@@ -42,6 +44,9 @@ export function startSession(link: HostLink, deps: SessionDeps): LinkSession {
   const reply = async (id: number, result: Promise<JobReply>) => link.send({ t: "reply", id, result: await result });
   const place = async (id: number, files: readonly CredentialFile[]) =>
     link.send({ t: "credentials.reply", id, result: await credentials.deliver(files) });
+  const readBack = async (id: number, paths: readonly string[]) =>
+    link.send({ t: "credentials.content", id, result: await credentials.read(paths) });
+  const tell = async (id: number, result: Promise<GitReply>) => link.send({ t: "git.reply", id, result: await result });
   const resume = (acked: Readonly<Record<string, number>>) => {
     const starts: SendStart[] = [];
     for (const attempt of spool.list()) {
@@ -90,6 +95,14 @@ export function startSession(link: HostLink, deps: SessionDeps): LinkSession {
           return void reply(frame.id, jobs.cancel(frame.job, frame.attempt));
         case "credentials":
           return void place(frame.id, frame.files);
+        case "credentials.read":
+          return void readBack(frame.id, frame.paths);
+        case "git.fetch":
+          return void tell(frame.id, git.fetch(frame));
+        case "git.read":
+          return void tell(frame.id, git.read(frame.offset));
+        case "git.advance":
+          return void tell(frame.id, git.advance(frame));
         case "ack":
           return spool.find(frame.job, frame.attempt)?.ack(frame.seq);
         case "api.response":

@@ -158,6 +158,32 @@ describe("a delivery of credentials to a real worker", () => {
   });
 });
 
+describe("a question for credentials to a real worker", () => {
+  const ask = async (paths: readonly string[]) => {
+    const link = await linkTo(worker, createHostRecord());
+    try {
+      expect(link.build).toMatch(/^[0-9a-f]{64}$/);
+      const files = await link.readCredentials(paths, {});
+      return files.map(({ path, base64 }) => `${path}=${Buffer.from(base64, "base64")}`);
+    } finally {
+      link.close("done");
+    }
+  };
+
+  it("is answered with what is there now: plain files, nothing through a link, nothing large or empty", async () => {
+    await deliver([fileOf(".tool/auth.json", "delivered")]);
+    writeFileSync(join(home, ".tool/auth.json"), "renewed");
+    writeFileSync(join(home, "empty"), "");
+    writeFileSync(join(home, "large"), "x".repeat(32 * 1024 + 1));
+    mkdirSync(join(home, "folder"));
+    symlinkSync("/etc/passwd", join(home, "link"));
+    expect(await ask(["none", ".tool/auth.json", "empty", "large", "folder", "link"])).toEqual([
+      ".tool/auth.json=renewed",
+    ]);
+    expect(await ask(["none"])).toEqual([]);
+  });
+});
+
 describe.skipIf(process.getuid?.() !== 0)("credentials where the worker has a uid of its own", () => {
   const CAPS = ["setuid", "setgid", "setpcap", "kill", "chown"].map((cap) => `+${cap}`).join(",");
   const launcher = [
@@ -195,6 +221,23 @@ describe("a placer that cannot be trusted", () => {
       rmSync(dir, { recursive: true });
     }
   };
+
+  it("is not believed about files that nobody asked for", async () => {
+    const script = `cat > /dev/null; printf '{"kind":"ok","files":[{"path":"other","base64":"eA=="}]}'`;
+    const credentials = createCredentials({
+      home: "/nowhere",
+      notePath: "/nowhere/note",
+      identity: { kind: "same" },
+      placer: ["/bin/sh", "-c", script],
+      log: createLog(() => {}),
+      timeoutMs: 2000,
+    });
+    const { kind } = await credentials.read(["other"]);
+    expect([kind, await credentials.read(["token"])]).toMatchObject([
+      "ok",
+      { error: { code: "not_read", message: expect.stringContaining("no answer that makes sense") } },
+    ]);
+  });
 
   it.each([
     ["says nothing", "true", "gave no answer that makes sense"],

@@ -1,8 +1,9 @@
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import type { JobError } from "../../job/index.ts";
+import { credentialFileSchema } from "../../protocol/credential-file.ts";
 // Not through the package's index: that builds the schemas of the host API too.
 import type { CredentialFile } from "../../protocol/index.ts";
-import { CREDENTIAL_LIMITS, isCredentialPath } from "../../protocol/link-terms.ts";
+import { CREDENTIAL_LIMITS, CREDENTIAL_READ_MAX, isCredentialPath } from "../../protocol/link-terms.ts";
 import { type CredentialProof, credentialProofSchema } from "../../protocol/worker-frames.ts";
 import type { ProcessIdentity } from "../identity.ts";
 import type { WorkerLog } from "../log.ts";
@@ -13,6 +14,11 @@ export type CredentialReply =
   | { readonly kind: "ok"; readonly manifest: CredentialProof[] }
   | { readonly kind: "refused"; readonly error: JobError };
 
+/** Answer to a question for contents. */
+export type ContentReply =
+  | { readonly kind: "ok"; readonly files: CredentialFile[] }
+  | { readonly kind: "refused"; readonly error: JobError };
+
 /** The credential files in the agent's home. */
 export interface Credentials {
   /**
@@ -20,6 +26,8 @@ export interface Credentials {
    * after the other, in the order they came. Never rejects.
    */
   deliver(files: readonly CredentialFile[]): Promise<CredentialReply>;
+  /** What is in these files, of those that are there; after all deliveries before it. Never rejects. */
+  read(paths: readonly string[]): Promise<ContentReply>;
 }
 
 /** What deliveries need. */
@@ -44,6 +52,11 @@ export function createCredentials(deps: CredentialDeps): Credentials {
   return {
     deliver: (files) => {
       const reply = last.then(() => deliver(deps, files));
+      last = reply;
+      return reply;
+    },
+    read: (paths) => {
+      const reply = last.then(() => read(deps, paths));
       last = reply;
       return reply;
     },
@@ -72,6 +85,24 @@ async function deliver(deps: CredentialDeps, files: readonly CredentialFile[]): 
     const { code = "EUNKNOWN" } = caught as NodeJS.ErrnoException;
     log.error("credentials not placed", { code });
     return refuse("not_placed", `the worker could not prepare it (${code})`);
+  }
+}
+
+async function read(
+  { home, identity, placer, timeoutMs = PLACER_MS }: CredentialDeps,
+  paths: readonly string[],
+): Promise<ContentReply> {
+  try {
+    const end = await callPlacer({ identity, argv: placer, timeoutMs }, { home, read: paths });
+    if (end.kind === "failed") return refuse("not_read", `the process that reads them: ${end.reason}`);
+    const answer = parseAnswer(end.text);
+    const files = credentialFileSchema.array().max(CREDENTIAL_READ_MAX).safeParse(answer?.files);
+    const isAsked = files.success && files.data.every(({ path }) => paths.includes(path));
+    if (isAsked) return { kind: "ok", files: files.data };
+    return refuse("not_read", "the process that reads them gave no answer that makes sense");
+  } catch (caught) {
+    const { code = "EUNKNOWN" } = caught as NodeJS.ErrnoException;
+    return refuse("not_read", `the worker could not begin it (${code})`);
   }
 }
 
@@ -128,6 +159,6 @@ function writeNote(path: string, paths: readonly string[]): void {
   renameSync(draft, path);
 }
 
-function refuse(code: string, message: string): CredentialReply {
+function refuse(code: string, message: string): { readonly kind: "refused"; readonly error: JobError } {
   return { kind: "refused", error: { code, message: message.slice(0, 4096) } };
 }

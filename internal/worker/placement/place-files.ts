@@ -9,12 +9,14 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
+  readlinkSync,
   renameSync,
+  symlinkSync,
   unlinkSync,
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import type { AgentFile } from "../../agents/index.ts";
+import type { AgentFile, JsonSettings } from "../../agents/index.ts";
 import { mergeJson } from "../../agents/merge-json.ts";
 import type { CredentialFile, CredentialProof } from "../../protocol/index.ts";
 
@@ -24,7 +26,7 @@ export interface PlaceOrder {
   readonly files: readonly CredentialFile[];
   /** Delivered earlier, and not any more. */
   readonly remove: readonly string[];
-  /** JSON files that are to hold these settings, beside all else that is in them. */
+  /** JSON files that are to hold these settings, beside all else that is in them; and links. */
   readonly settings?: readonly AgentFile[] | undefined;
 }
 
@@ -50,7 +52,9 @@ export function placeFiles({ home, files, remove, settings = [] }: PlaceOrder): 
   const acts: readonly (readonly [path: string, act: () => void])[] = [
     ...remove.map((path) => [path, () => removeFile(home, path)] as const),
     ...files.map((file) => [file.path, () => placeFile(home, file)] as const),
-    ...settings.map((file) => [file.path, () => placeSettings(home, file)] as const),
+    ...settings.map(
+      (file) => [file.path, () => ("link" in file ? placeLink(home, file) : placeSettings(home, file))] as const,
+    ),
     ...files.map(({ path }) => [path, () => void manifest.push(measure(home, path))] as const),
   ];
   for (const [path, act] of acts) {
@@ -83,7 +87,23 @@ function placeFile(home: string, { path, base64 }: CredentialFile): void {
   }
 }
 
-function placeSettings(home: string, { path, settings }: AgentFile): void {
+/** What is there and is no link is not ours: it is kept beside it. */
+function placeLink(home: string, { path, link }: Extract<AgentFile, { readonly link: string }>): void {
+  for (const folder of foldersOf(path)) makeFolder(join(home, folder));
+  const target = join(home, path);
+  const kind = kindOf(target);
+  if (kind === "link" && readlinkSync(target) === link) return;
+  const draft = draftOf(target);
+  unlinkIfThere(draft);
+  symlinkSync(link, draft);
+  if (kind === "folder" || kind === "other") renameSync(target, `${target}.own`);
+  renameSync(draft, target);
+}
+
+function placeSettings(
+  home: string,
+  { path, settings }: Extract<AgentFile, { readonly settings: JsonSettings }>,
+): void {
   const target = join(home, path);
   const before = kindOf(target) === "absent" ? null : readPlain(target).content.toString("utf8");
   const text = mergeJson(before, settings);

@@ -3,13 +3,14 @@ import type { Readable, Writable } from "node:stream";
 import type { ProcessIdentity } from "../identity.ts";
 import { toIdentityArgv } from "../identity.ts";
 import { type PlaceOrder, placeFiles } from "./place-files.ts";
+import { type ReadOrder, readPlaced } from "./read-placed.ts";
 
-/** The placer's side: reads one {@link PlaceOrder} from stdin, carries it out, and prints the answer. */
+/** The placer's side: reads one order from stdin, carries it out, and prints the answer. */
 export async function runPlacer(stdin: Readable, stdout: Writable): Promise<void> {
   const chunks: Buffer[] = [];
   for await (const chunk of stdin) chunks.push(chunk as Buffer);
-  const order = JSON.parse(Buffer.concat(chunks).toString("utf8")) as PlaceOrder;
-  stdout.write(JSON.stringify(placeFiles(order)));
+  const order = JSON.parse(Buffer.concat(chunks).toString("utf8")) as PlaceOrder | ReadOrder;
+  stdout.write(JSON.stringify("read" in order ? readPlaced(order) : placeFiles(order)));
 }
 
 /** How a placer came out: what it printed, as untrusted text, or why there is nothing. */
@@ -17,8 +18,8 @@ export type PlacerEnd =
   | { readonly kind: "answered"; readonly text: string }
   | { readonly kind: "failed"; readonly reason: string };
 
-/** A manifest of all files that fit a frame is far below. */
-const ANSWER_MAX_BYTES = 256 * 1024;
+/** A manifest of all files that fit a frame is far below, and so are the login files that are read. */
+const ANSWER_MAX_BYTES = 384 * 1024;
 
 /**
  * Runs a placer as the agent's user. The order goes through stdin: arguments and environment of a process are there for
@@ -27,7 +28,7 @@ const ANSWER_MAX_BYTES = 256 * 1024;
  */
 export function callPlacer(
   what: { readonly identity: ProcessIdentity; readonly argv: readonly string[]; readonly timeoutMs: number },
-  order: PlaceOrder,
+  order: PlaceOrder | ReadOrder,
 ): Promise<PlacerEnd> {
   const [file, ...args] = [...toIdentityArgv(what.identity), ...what.argv];
   if (file === undefined) return Promise.resolve({ kind: "failed", reason: "this worker has no placer" });

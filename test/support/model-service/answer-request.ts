@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { json } from "node:stream/consumers";
+import { text } from "node:stream/consumers";
 import type { ForcedAnswers } from "./forced-answers.ts";
 import { decide, type Manner } from "./script.ts";
 import { sendStream, sendWhole } from "./send-answer.ts";
@@ -14,6 +14,8 @@ export interface Arrival {
   readonly account: string | null;
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
+  /** Told the body before it is answered. */
+  readonly onBody: (body: string) => void;
 }
 
 /** Answers one request, or leaves it hanging. Rejects when the client goes away or the body is not the vendor's. */
@@ -21,7 +23,9 @@ export async function answerRequest(arrival: Arrival, forced: ForcedAnswers): Pr
   const { vendor, api, path, account, request, response } = arrival;
   const refuse = (failure: Failure) => sendWhole(response, api.fail(failure, Date.now()));
   const asks = request.method === "POST";
-  const body: unknown = asks ? await json(request) : null;
+  const raw = asks ? await text(request) : "null";
+  arrival.onBody(raw);
+  const body: unknown = JSON.parse(raw);
   if (asks && account === null) return refuse({ kind: "status", status: 401 });
   const failure = forced.find(vendor, account);
   if (failure !== null) return refuse(failure);

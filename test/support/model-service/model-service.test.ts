@@ -96,6 +96,13 @@ it("forces answers on one account, until told otherwise", async () => {
   other();
 });
 
+it("says which requests hold what is looked for", async () => {
+  await using service = await startModelService({ host: "127.0.0.1" });
+  for (const text of ["first-mark", "second-mark"]) service.lookFor(text);
+  for (const prompt of ["@say first-mark", "@say nothing"]) await ask(service.url("openai"), "openai", [prompt]);
+  expect(service.requests.map(({ found }) => found)).toEqual([["first-mark"], []]);
+});
+
 it("records what came in, but no credential and no prompt", async () => {
   await using service = await startModelService({ host: "127.0.0.1" });
   await ask(service.url("gemini"), "gemini", ["@say secret"]);

@@ -25,6 +25,8 @@ export interface SeenRequest {
   readonly atMs: number;
   /** What was answered, from the answer's first byte on; null before, and for ever with `@hang`. */
   readonly status: number | null;
+  /** Those of {@link ModelService.lookFor} that are in its body. */
+  readonly found: readonly string[];
 }
 
 /** A stand-in for the three vendors' model services. What prompts can ask of it: `Step` and `Manner` in script.ts. */
@@ -32,6 +34,8 @@ export interface ModelService extends AsyncDisposable {
   /** The base URL to give to the vendor's CLI; `host` is how its machine calls this one. */
   url(vendor: Vendor, host?: string): string;
   readonly requests: readonly SeenRequest[];
+  /** Looks for this text, which JSON has nothing to escape in, in the body of each request from now on. */
+  lookFor(text: string): void;
   /** A digest of a credential, the same for the same one within this service. */
   digestOf(credential: string): string;
   /** Later rules win. Returns what takes the rule away. */
@@ -47,17 +51,20 @@ export async function startModelService(opts: { readonly host: string }): Promis
   const digestOf = (credential: string) => createHmac("sha256", salt).update(credential).digest("hex").slice(0, 16);
   const requests: SeenRequest[] = [];
   const forced = newForcedAnswers();
+  const wanted = new Set<string>();
 
   const server = createServer((request, response) => {
     const { pathname: path } = new URL(request.url ?? "/", "http://stand-in");
     const vendor = VENDORS.find((name) => APIS[name].owns(path)) ?? null;
     const credential = vendor === null ? null : APIS[vendor].credential(request.headers);
     const account = credential === null ? null : digestOf(credential);
-    requests.push(seenRequest({ vendor, method: request.method ?? "", path, credential: account }, response));
+    const found: string[] = [];
+    requests.push(seenRequest({ vendor, method: request.method ?? "", path, credential: account, found }, response));
+    const onBody = (body: string) => found.push(...[...wanted].filter((text) => body.includes(text)));
     for (const name of ["request-id", "x-request-id"]) response.setHeader(name, vendorId("req"));
     if (vendor === null) return sendWhole(response, { status: 404, body: { error: { message: "not found" } } });
     const api = APIS[vendor];
-    answerRequest({ vendor, api, path, account, request, response }, forced).catch((error: unknown) => {
+    answerRequest({ vendor, api, path, account, request, response, onBody }, forced).catch((error: unknown) => {
       if (response.headersSent || response.destroyed) return;
       const message = `the stand-in does not understand: ${String(error)}`;
       sendWhole(response, api.fail({ kind: "script", message }, Date.now()));
@@ -78,6 +85,7 @@ export async function startModelService(opts: { readonly host: string }): Promis
     url: (vendor, host = opts.host) => `http://${host}:${port}${vendor === "openai" ? "/v1" : ""}`,
     requests,
     digestOf,
+    lookFor: (text) => void wanted.add(text),
     setRule({ credential, ...rule }) {
       return forced.add(rule, credential === undefined ? null : digestOf(credential));
     },
