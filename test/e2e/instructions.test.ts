@@ -4,6 +4,7 @@ import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ApiJob } from "../../internal/protocol/api.ts";
 import { AGENT_CLIS } from "../support/agent-clis.ts";
+import { FULL } from "../support/full.ts";
 import { type Installation, newInstallation } from "../support/installation.ts";
 import { type ModelService, startModelService } from "../support/model-service/index.ts";
 import { newWard, type Ward } from "../support/ward.ts";
@@ -75,7 +76,7 @@ async function toldOf(agent: string, ...args: string[]): Promise<readonly string
   return [...new Set(service.requests.slice(before).flatMap(({ found }) => found))];
 }
 
-describe.each(AGENTS)("the real %s", { timeout: 120_000 }, (agent) => {
+describe.each(FULL ? AGENTS : AGENTS.slice(0, 1))("the real %s", { timeout: 120_000 }, (agent) => {
   it("is told all that is meant for it, and nothing else, and has the skills", async () => {
     await put("instructions/base.md", `# For all\n\n${MARKS.base}\n`);
     await rm(join(home.dir, "c/lanekeeper/skills/second"), { recursive: true, force: true });

@@ -15,8 +15,7 @@ export function chooseSeed(): number {
   return SEED ? Number(SEED) : Date.now() % 1_000_000;
 }
 
-/** `make test-faults` for a commit, or with FULL=1 the long run. */
-export const FULL = process.env.FULL === "1";
+export { FULL } from "../support/full.ts";
 
 /** Prints a line of figures, past the test reporter. */
 export function say(text: string): void {
