@@ -1,5 +1,5 @@
 import { dirname, join } from "node:path";
-import { AppError } from "../base/index.ts";
+import { AppError, Semaphore } from "../base/index.ts";
 import {
   addWorktree,
   countOnlyInLane,
@@ -29,6 +29,8 @@ const REMOVE_WAIT_MS = 60_000;
 export function createLaneService(core: Core, git: HardenedGit): LaneService {
   const { supervisor, store, dispatcher, gitDesk } = core;
   const view = (id: string) => toView(core, supervisor.view(id), null);
+  // Git lists a work tree that is just being made by another call as a broken one, and fails.
+  const adding = new Semaphore(1);
   return {
     lanes: () => supervisor.lanes(),
     findLane: (id) => supervisor.findLane(id),
@@ -44,7 +46,8 @@ export function createLaneService(core: Core, git: HardenedGit): LaneService {
       await gitDesk.checkShareable(repo.gitDir);
       const path = worktreePath(workspace, wanted.name);
       const branch = wanted.branch ?? wanted.name;
-      const added = await addWorktree(git, { repo, path, branch, from: wanted.from ?? "HEAD", signal: opts.signal });
+      const from = wanted.from ?? "HEAD";
+      const added = await adding.run(opts, () => addWorktree(git, { repo, path, branch, from, signal: opts.signal }));
       const lane = toLane(wanted, added.path, branch);
       store.lanes.insertLane(lane);
       return toView(core, supervisor.add(lane), null);

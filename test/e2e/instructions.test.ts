@@ -113,8 +113,8 @@ describe.each(FULL ? AGENTS : AGENTS.slice(0, 1))("the real %s", { timeout: 120_
 
 it("survives what agents write into their own homes, and leaves the worktree clean", { timeout: 120_000 }, async () => {
   const wipe = [
-    "rm ~/.codex/AGENTS.md ~/.codex/skills/lanekeeper ~/.gemini/extensions/lanekeeper",
-    "echo mine > ~/.codex/AGENTS.md; mkdir ~/.gemini/extensions/lanekeeper",
+    "rm -f ~/.codex/AGENTS.md ~/.codex/skills/lanekeeper ~/.gemini/extensions/lanekeeper",
+    "mkdir -p ~/.codex; echo mine > ~/.codex/AGENTS.md; mkdir -p ~/.gemini/extensions/lanekeeper",
   ];
   const wiped = await prompt("shell", wipe.join("; "));
   expect(wiped, wiped.stderr).toMatchObject({ code: 0 });
