@@ -18,12 +18,12 @@ describe("git in a lane", () => {
     await writeFile(join(home.env.HOME as string, ".gitconfig"), "[user]\n\tname = Ada\n\temail = ada@example.test\n");
     await home.up();
     await home.json(["workspace", "add", repo]);
-    lane = await home.json<ApiLane>(["add", "work"]);
+    lane = await home.json<ApiLane>(["add", "day"]);
   }, 120_000);
   afterAll(() => home[Symbol.asyncDispose]());
 
   const sh = async (script: string) => {
-    const result = await home.lane(["run", "work", "--", "sh", "-ec", script]);
+    const result = await home.lane(["run", "day", "--", "sh", "-ec", script]);
     expect(result.code, result.stderr).toBe(0);
     return result.stdout.trimEnd();
   };
@@ -38,7 +38,7 @@ describe("git in a lane", () => {
 
   it("is clean from the first moment, on the lane's branch, with the developer's name", async () => {
     expect(await sh("git status --porcelain; git branch --show-current; git config user.email")).toBe(
-      "work\nada@example.test",
+      "day\nada@example.test",
     );
     expect(await sh("git rev-parse HEAD main")).toBe(await onHost("rev-parse", "HEAD", "main"));
     expect(await sh("cat .git")).toBe("gitdir: /lane/state/git");
@@ -55,7 +55,7 @@ describe("git in a lane", () => {
     await sh(`
       git commit -q --amend -m 'one, better'
       git checkout -q -b side; echo s > side.txt; git add .; git commit -qm side
-      git checkout -q work
+      git checkout -q day
       echo two > two.txt; git add .; git commit -qm two
       git cherry-pick side
       echo changed > hello.txt; git stash; git stash pop
@@ -66,7 +66,7 @@ describe("git in a lane", () => {
     await sh("git checkout -q hello.txt; git fsck --strict");
     await expectSameTruth();
     expect((await execa("git", ["-C", repo, "fsck", "--strict", "--no-dangling"])).stdout).toBe("");
-    expect(await onHost("for-each-ref", "--format=%(refname)", "refs/heads")).toBe("refs/heads/main\nrefs/heads/work");
+    expect(await onHost("for-each-ref", "--format=%(refname)", "refs/heads")).toBe("refs/heads/day\nrefs/heads/main");
   });
 
   it("lets the lane write nothing of the repository", async () => {
@@ -94,7 +94,7 @@ describe("git in a lane", () => {
     await writeFile(join(lane.worktree, "host.txt"), "host\n");
     await onHost("add", "host.txt");
     await onHost("commit", "-qm", "by the developer");
-    expect(await home.lane(["sync", "work"])).toMatchObject({ code: 0 });
+    expect(await home.lane(["sync", "day"])).toMatchObject({ code: 0 });
     expect(await sh("git log -1 --format=%s; git status --porcelain")).toBe("by the developer");
     await expectSameTruth();
   });
@@ -117,11 +117,11 @@ describe("git in a lane", () => {
       "git status --porcelain --ignored; git stash list; git branch --format='%(refname:short)'; cat kept.log";
     const before = await sh(look);
     expect(before).toContain("A  staged.txt");
-    await home.json(["recreate", "work"]);
+    await home.json(["recreate", "day"]);
     expect(await sh(look)).toBe(before);
     await home.kill9();
     await home.up();
-    await home.json(["start", "work"]);
+    await home.json(["start", "day"]);
     expect(await sh(look)).toBe(before);
     await sh("git reset -q; git checkout -q hello.txt; rm -f .gitignore kept.log new.txt staged.txt; git stash drop");
     await expectSameTruth();
@@ -130,24 +130,24 @@ describe("git in a lane", () => {
   it("records a divergence with both tips, overwrites nothing, and goes on once it is mended", async () => {
     const base = await onHost("rev-parse", "HEAD");
     const theirs = await onHost("commit-tree", `${base}^{tree}`, "-p", base, "-m", "theirs");
-    await home.json(["sync", "work"]);
-    await execa("git", ["-C", repo, "update-ref", "refs/heads/work", theirs]);
+    await home.json(["sync", "day"]);
+    await execa("git", ["-C", repo, "update-ref", "refs/heads/day", theirs]);
     await sh("git commit -q --allow-empty -m mine");
     const mine = await sh("git rev-parse HEAD");
-    const synced = await home.lane(["sync", "work"]);
+    const synced = await home.lane(["sync", "day"]);
     expect(synced).toMatchObject({ code: 5, stdout: expect.stringContaining("gone apart") });
-    const shown = await home.json<ApiLane>(["show", "work"]);
+    const shown = await home.json<ApiLane>(["show", "day"]);
     expect(shown.git).toMatchObject({ diverged: { lane: mine, host: theirs }, unimported: 1 });
-    expect(await onHost("rev-parse", "work", "refs/lanes/work/head")).toBe(`${theirs}\n${mine}`);
+    expect(await onHost("rev-parse", "day", "refs/lanes/day/head")).toBe(`${theirs}\n${mine}`);
     const feed = (await home.lane(["events", "--json"])).stdout.trim().split("\n");
     const told = feed.map((line) => JSON.parse(line) as ApiFeedEntry).filter(({ type }) => type === "lane.diverged");
     expect(told.map(({ lane: id, data }) => [id, data])).toEqual([
-      [lane.id, { branch: "work", lane: mine, host: theirs }],
+      [lane.id, { branch: "day", lane: mine, host: theirs }],
     ]);
-    const refused = await home.lane(["rm", "work", "--yes"]);
+    const refused = await home.lane(["rm", "day", "--yes"]);
     expect(refused).toMatchObject({ code: 5, stderr: expect.stringContaining("1 commit that no branch has") });
     await sh(`git merge -q -m both ${theirs}`);
-    expect((await home.json<ApiLane>(["show", "work"])).git).toMatchObject({ diverged: null, unimported: 0 });
+    expect((await home.json<ApiLane>(["show", "day"])).git).toMatchObject({ diverged: null, unimported: 0 });
     await expectSameTruth();
   });
 
