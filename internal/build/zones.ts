@@ -30,16 +30,33 @@ export const ROOMS: Readonly<Record<string, Zone>> = {
   workerlink: { rooms: PURE, packages: ["ws", "undici"] },
   supervisor: { rooms: PURE, packages: ["pino"] },
   dispatch: { rooms: PURE, packages: ["pino"] },
-  hostapi: { rooms: PURE, packages: ["hono", "@hono/node-server", "pino"] },
+  inbox: { rooms: PURE, packages: ["pino"] },
+  hostapi: { rooms: PURE, packages: ["hono", "@hono/node-server", "pino", "ws", "prom-client"] },
   doctor: { rooms: PURE, packages: ["execa"] },
   daemon: {
     rooms: [
       ...[...PURE, "agents"],
-      ...["podman", "git", "host", "credentials", "store", "workerlink", "supervisor", "dispatch", "hostapi", "doctor"],
+      ...[
+        "podman",
+        "git",
+        "host",
+        "credentials",
+        "store",
+        "workerlink",
+        "supervisor",
+        "dispatch",
+        "inbox",
+        "hostapi",
+        "doctor",
+      ],
     ],
     packages: ["pino"],
   },
   cli: { rooms: ["base", "lane", "job", "protocol", "config"], packages: ["commander", "undici", "execa"] },
+  web: {
+    rooms: ["base", "lane", "job", "protocol"],
+    packages: ["preact", "@preact/signals", "marked", "dompurify", "@xterm/xterm", "@xterm/addon-fit"],
+  },
   worker: { rooms: ["base", "lane", "job", "protocol", "agents"], packages: ["ws"] },
   build: { rooms: ["base"], packages: ["esbuild"] },
 };
@@ -55,5 +72,6 @@ export const PROGRAMS_ZONES: Readonly<Record<string, Zone>> = {
 /** Every npm package that any zone speaks of. */
 export const ZONED_PACKAGES = [
   ...["execa", "undici", "zod", "pino", "chokidar", "ws", "hono", "@hono/node-server", "better-sqlite3", "commander"],
-  ...["yaml", "tar-stream", "esbuild"],
+  ...["yaml", "tar-stream", "esbuild", "prom-client", "preact", "@preact/signals", "marked", "dompurify"],
+  ...["@xterm/xterm", "@xterm/addon-fit"],
 ];

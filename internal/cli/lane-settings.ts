@@ -6,9 +6,24 @@ type Settings = PatchLane["settings"];
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** Keys of the contract that come with a later version: named, so that the message can say so. */
-const LATER_KEYS: readonly string[] = ["role", "network", "onSuccess"];
-const KEYS: readonly string[] = ["image", "agent", "drift", "limits.memory", "limits.cpus", "limits.pids", "skills"];
+const LATER_KEYS: readonly string[] = ["network"];
+const KEYS: readonly string[] = [
+  "image",
+  "agent",
+  "drift",
+  "limits.memory",
+  "limits.cpus",
+  "limits.pids",
+  "skills",
+  "base",
+  "ephemeral",
+  "onSuccess",
+  "role",
+];
 const DRIFT_WORDS = ["when-idle", "now", "hold"] as const;
+const SUCCESS_WORDS = ["import", "push"] as const;
+const ROLE_WORDS = ["lane", "main"] as const;
+const BOOLEAN_WORDS = ["false", "true"] as const;
 const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /** How `512m` is read; handed in, because it belongs to the configuration's values. */
@@ -53,7 +68,7 @@ function setOne(settings: Mutable<Settings>, key: string, value: string, parseSi
       settings.agent = value === "" ? null : value;
       return;
     case "drift":
-      settings.drift = parseDrift(value);
+      settings.drift = parseWord(key, value, DRIFT_WORDS);
       return;
     case "limits.memory":
       settings.memoryBytes = value === "" ? null : parseSize(value);
@@ -67,6 +82,18 @@ function setOne(settings: Mutable<Settings>, key: string, value: string, parseSi
     case "skills":
       settings.skills = value === "" ? null : parseSkills(value);
       return;
+    case "base":
+      settings.base = value === "" ? null : value;
+      return;
+    case "ephemeral":
+      settings.ephemeral = parseWord(key, value, BOOLEAN_WORDS) === "true";
+      return;
+    case "onSuccess":
+      settings.onSuccess = parseWord(key, value, SUCCESS_WORDS);
+      return;
+    case "role":
+      settings.role = parseWord(key, value, ROLE_WORDS);
+      return;
     default:
       throw unknownKey(key);
   }
@@ -77,10 +104,11 @@ function parseSkills(value: string): "all" | string[] {
   return choice === "all" ? choice : [...choice];
 }
 
-function parseDrift(value: string): (typeof DRIFT_WORDS)[number] {
-  const word = DRIFT_WORDS.find((one) => one === (value === "" ? "when-idle" : value));
+/** One of `words`; the first stands for an empty value. */
+function parseWord<const W extends readonly string[]>(key: string, value: string, words: W): W[number] {
+  const word = words.find((one) => one === (value === "" ? words[0] : value));
   if (word !== undefined) return word;
-  throw usage(`drift cannot be ${JSON.stringify(value)}`, `use one of ${DRIFT_WORDS.join(", ")}`);
+  throw usage(`${key} cannot be ${JSON.stringify(value)}`, `use one of ${words.join(", ")}`);
 }
 
 function parseNumber(key: string, value: string, whole: boolean): number {

@@ -212,7 +212,7 @@ describe("usage", () => {
     "history fix -n 0",
     "set fix drift=sometimes",
     "set fix colour=red",
-    "set fix role=main",
+    "set fix role=chief",
     "set fix limits.memory=lots",
     "set fix env.A-B=1",
     "exec fix",

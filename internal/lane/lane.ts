@@ -6,6 +6,12 @@ export type Desired = "up" | "stopped" | "gone";
 /** When a drifted lane is recreated. */
 export type DriftPolicy = "when-idle" | "now" | "hold";
 
+/** What follows a job that succeeded: its commits are always taken over, and with `push` the branch is pushed. */
+export type SuccessAct = "import" | "push";
+
+/** What a lane may see through the host API. */
+export type LaneRole = "lane" | "main";
+
 /** The settings of a lane that `lane set` changes. */
 export interface LaneSettings {
   /** Image reference; `null` for the installation's runtime image. */
@@ -19,6 +25,14 @@ export interface LaneSettings {
   readonly env: Readonly<Record<string, string>>;
   /** `null` for the installation's choice. No part of the container: in force with the next prompt. */
   readonly skills: SkillChoice | null;
+  /** Ref that the lane is compared with and merged into; `null` for the branch its repository had when it was made. */
+  readonly base: string | null;
+  /** Goes by itself after its job has succeeded and its work is safe; stays after a failure or a question. */
+  readonly ephemeral: boolean;
+  /** What follows a job that succeeded, beyond taking its commits over. */
+  readonly onSuccess: SuccessAct;
+  /** `main` sees all lanes and tasks of the installation; `lane` only itself. */
+  readonly role: LaneRole;
 }
 
 /** A lane's settings when nothing was said. */
@@ -31,6 +45,10 @@ export const DEFAULT_SETTINGS: LaneSettings = {
   pids: null,
   env: {},
   skills: null,
+  base: null,
+  ephemeral: false,
+  onSuccess: "import",
+  role: "lane",
 };
 
 /** A git repository registered with the supervisor. */

@@ -275,6 +275,10 @@ export const laneSettingsSchema = z.strictObject({
     .union([z.literal("all"), z.array(z.string().refine(isSkillName)).max(64)])
     .nullable()
     .optional(),
+  base: z.string().min(1).max(255).nullable().optional(),
+  ephemeral: z.boolean().optional(),
+  onSuccess: z.enum(["import", "push"]).optional(),
+  role: z.enum(["lane", "main"]).optional(),
 });
 
 export const addLaneSchema = z.strictObject({

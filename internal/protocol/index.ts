@@ -60,6 +60,46 @@ export {
   useAgentSchema,
   workspaceSchema,
 } from "./api.ts";
+export {
+  type ApiDiffFile,
+  type ApiLaneDiff,
+  type ApiLaneMerge,
+  diffFileSchema,
+  diffQuerySchema,
+  fileFlagSchema,
+  laneDiffSchema,
+  laneMergeSchema,
+  type MergeLane,
+  mergeLaneSchema,
+} from "./api-git.ts";
+export {
+  type ApiInboxItem,
+  type ApiInboxPage,
+  type ApiLaneSummary,
+  type ApiQuestion,
+  type ApiTask,
+  type Ask,
+  answerItemSchema,
+  askSchema,
+  type CreateTask,
+  createTaskSchema,
+  INBOX_CHOICES_MAX,
+  INBOX_TEXT_MAX,
+  INBOX_TITLE_MAX,
+  type InboxQuery,
+  inboxItemSchema,
+  inboxPageSchema,
+  inboxQuerySchema,
+  laneSummarySchema,
+  QUESTION_WAIT_MAX_MS,
+  questionQuerySchema,
+  questionSchema,
+  type Report,
+  reportedSchema,
+  reportSchema,
+  snoozeItemSchema,
+  taskSchema,
+} from "./api-inbox.ts";
 export { type Bootstrap, bootstrapSchema, type ReadyAnswer, readyAnswerSchema } from "./boot.ts";
 export type { CredentialFile } from "./credential-file.ts";
 export {

@@ -41,6 +41,10 @@ const settings = z.looseObject({
     .union([z.literal("all"), z.array(z.string())])
     .nullable()
     .default(null),
+  base: z.string().nullable().default(null),
+  ephemeral: z.boolean().default(false),
+  onSuccess: z.enum(["import", "push"]).default("import"),
+  role: z.enum(["lane", "main"]).default("lane"),
 });
 
 // Loose all the way down: a spec is handed on whole, whatever fields a build has added to it.
