@@ -12,7 +12,7 @@ REPO ?= $(CURDIR)
 # shellcheck is welcome, not required.
 SCRIPTS := .ci/run $(wildcard runtime-image/*.sh)
 define CHECK
-( tsx internal/build/write-zones.ts --check && biome check --error-on-warnings . && tsc --noEmit && \
+( tsx internal/build/write-zones.ts --check && biome check --error-on-warnings . && tsc --noEmit && tsc --noEmit -p internal/web && \
 for script in $(SCRIPTS); do bash -n "$$script" || exit 1; done && \
 { ! command -v shellcheck >/dev/null || shellcheck -x $(SCRIPTS); } )
 endef
