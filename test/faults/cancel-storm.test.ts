@@ -1,6 +1,6 @@
 import { readlinkSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { ApiJob, ApiLane } from "../../internal/protocol/api.ts";
 import { percentile } from "../bench/measure.ts";
 import { callApi } from "../support/api.ts";
@@ -10,7 +10,7 @@ import { listMarked, listPids } from "../support/marked.ts";
 import { wardOf } from "../support/ward.ts";
 import { findViolations } from "./checker.ts";
 import { agentArgv, countPhases, gatherEvidence, listEnds } from "./evidence.ts";
-import { type FaultScene, openLanes } from "./open-lanes.ts";
+import { openLanesBefore } from "./open-lanes.ts";
 import { chooseSeed, FULL, say, seededRandom } from "./run-terms.ts";
 
 const TERMINAL: ReadonlySet<string> = new Set(["succeeded", "failed", "cancelled", "lost"]);
@@ -87,18 +87,10 @@ interface Cancelled {
 describe("jobs that are cancelled at any age", { timeout: TIMEOUT_MS }, () => {
   const seed = chooseSeed();
   const random = seededRandom(seed);
-  let scene: FaultScene;
-  let home: Installation;
-  let lanes: readonly ApiLane[];
+  const scene = openLanesBefore(Array.from({ length: LANES }, (_, n) => [`cancel-${n + 1}`]));
 
-  beforeAll(async () => {
-    scene = await openLanes(Array.from({ length: LANES }, (_, n) => [`cancel-${n + 1}`]));
-    ({ home, lanes } = scene);
-  });
-  afterAll(() => scene?.[Symbol.asyncDispose]());
-
-  const look = (id: string) => callApi<ApiJob>(home, "GET", `/v1/jobs/${id}`);
-  const cancel = (id: string) => callApi<ApiJob>(home, "POST", `/v1/jobs/${id}/cancel`);
+  const look = (id: string) => callApi<ApiJob>(scene.home, "GET", `/v1/jobs/${id}`);
+  const cancel = (id: string) => callApi<ApiJob>(scene.home, "POST", `/v1/jobs/${id}/cancel`);
   const until = (id: string, states: ReadonlySet<string>) =>
     eventually(
       async () => {
@@ -120,7 +112,7 @@ describe("jobs that are cancelled at any age", { timeout: TIMEOUT_MS }, () => {
   /** Cancels one; what it gives waits for the end. */
   const cancelOne = async (lane: ApiLane, { agent, when, endsAfterS, ageMs, twice }: Order) => {
     const body = { kind: "command", argv: AGENTS[agent](endsAfterS) };
-    const { id } = await callApi<ApiJob>(home, "POST", `/v1/lanes/${lane.id}/jobs`, body);
+    const { id } = await callApi<ApiJob>(scene.home, "POST", `/v1/lanes/${lane.id}/jobs`, body);
     if (when !== "early") await until(id, new Set(["running", ...TERMINAL]));
     await sleep(ageMs);
     const sinceMs = performance.now();
@@ -144,19 +136,19 @@ describe("jobs that are cancelled at any age", { timeout: TIMEOUT_MS }, () => {
   };
 
   it("end once each, and nothing of them survives", async () => {
-    const orders = lanes.map(() => Array.from({ length: JOBS / LANES }, (_, n) => newOrder(n)));
+    const orders = scene.lanes.map(() => Array.from({ length: JOBS / LANES }, (_, n) => newOrder(n)));
     const startedMs = performance.now();
-    const all = (await Promise.all(lanes.map((lane, i) => cancelAll(lane, orders[i] ?? [])))).flat();
+    const all = (await Promise.all(scene.lanes.map((lane, i) => cancelAll(lane, orders[i] ?? [])))).flat();
     const seconds = Math.round((performance.now() - startedMs) / 1000);
 
-    const ends = listEnds(home);
+    const ends = listEnds(scene.home);
     const survivors = all.flatMap((one) => one.survivors);
     const gentle = tookMs(all, ["plain", "noisy", "racing"]);
     const stubborn = tookMs(all, ["stubborn", "daemon"]);
-    const evidence = await gatherEvidence(home, { lanes, acknowledged: all.map((one) => one.id) });
+    const evidence = await gatherEvidence(scene.home, { lanes: scene.lanes, acknowledged: all.map((one) => one.id) });
     say(`cancel storm, seed ${seed}, ${seconds} s: ${all.length} cancels in ${LANES} lanes,`);
     say(`  answered ${JSON.stringify(countBy(all.map((one) => one.at)))}`);
-    say(`  ended ${JSON.stringify(countPhases(home))}: ${ends.length} terminal events,`);
+    say(`  ended ${JSON.stringify(countPhases(scene.home))}: ${ends.length} terminal events,`);
     say(`  ${survivors.length} surviving processes`);
     say(`  cancel to end, p50/p95: ${render(gentle)} ms; stubborn ${render(stubborn)} ms`);
 
@@ -168,8 +160,8 @@ describe("jobs that are cancelled at any age", { timeout: TIMEOUT_MS }, () => {
     expect(findViolations(evidence)).toEqual([]);
     expect(percentile(gentle, 0.95)).toBeLessThanOrEqual(GENTLE_MAX_MS);
     expect(percentile(stubborn, 0.95)).toBeLessThanOrEqual(KILL_MAX_MS);
-    for (const lane of lanes) await expectIdle(home, lane);
-    await expectOnly(home, lanes);
+    for (const lane of scene.lanes) await expectIdle(scene.home, lane);
+    await expectOnly(scene.home, scene.lanes);
   });
 });
 

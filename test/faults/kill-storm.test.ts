@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { FAULT_NAMES } from "../../internal/base/index.ts";
-import type { ApiJob, ApiLane } from "../../internal/protocol/api.ts";
+import type { ApiJob } from "../../internal/protocol/api.ts";
 import { callApi } from "../support/api.ts";
-import { eventually, type Installation } from "../support/installation.ts";
+import { eventually } from "../support/installation.ts";
 import { expectOnly } from "../support/leftovers.ts";
 import { startBareDaemon } from "./bare-daemon.ts";
 import { findViolations } from "./checker.ts";
 import { agentArgv, countPhases, gatherEvidence } from "./evidence.ts";
-import { type FaultScene, openLanes } from "./open-lanes.ts";
+import { openLanesBefore } from "./open-lanes.ts";
 import { chooseSeed, FULL, say, seededRandom } from "./run-terms.ts";
 
 const LANES = FULL ? 4 : 2;
@@ -36,25 +36,17 @@ interface Order {
 describe("a daemon that is killed again and again", { timeout: TIMEOUT_MS }, () => {
   const seed = chooseSeed();
   const random = seededRandom(seed);
-  let scene: FaultScene;
-  let home: Installation;
-  let lanes: readonly ApiLane[];
-
-  beforeAll(async () => {
-    scene = await openLanes(Array.from({ length: LANES }, (_, n) => [`storm-${n + 1}`]));
-    ({ home, lanes } = scene);
-  });
-  afterAll(() => scene?.[Symbol.asyncDispose]());
+  const scene = openLanesBefore(Array.from({ length: LANES }, (_, n) => [`storm-${n + 1}`]));
 
   const submit = async (order: Order) => {
     const body = { kind: "command", argv: order.argv, key: order.key };
-    order.id = (await callApi<ApiJob>(home, "POST", `/v1/lanes/${order.lane}/jobs`, body)).id;
+    order.id = (await callApi<ApiJob>(scene.home, "POST", `/v1/lanes/${order.lane}/jobs`, body)).id;
   };
 
   const newOrders = (): readonly Order[] =>
     Array.from({ length: JOBS }, (_, n) => {
       const argv = agentArgv({ lines: 5, pauseS: 0.04 + random() * 0.2 });
-      return { lane: lanes[n % LANES]?.id ?? "", key: `storm-${n}`, argv, id: null };
+      return { lane: scene.lanes[n % LANES]?.id ?? "", key: `storm-${n}`, argv, id: null };
     });
   /** Submits those of the first `count` that have no answer yet; one without an answer may be on record all the same. */
   const submitUpTo = async (orders: readonly Order[], count: number) => {
@@ -64,7 +56,7 @@ describe("a daemon that is killed again and again", { timeout: TIMEOUT_MS }, () 
   };
   /** One daemon's life, from start to SIGKILL; true when it died at its fault point. */
   const liveAndDie = async (point: string | null, work: () => Promise<void>): Promise<boolean> => {
-    scene.daemon = startBareDaemon(home, point);
+    scene.daemon = startBareDaemon(scene.home, point);
     // It may pass its point before it answers, with what the lanes have to tell.
     await scene.daemon.answers().catch(() => undefined);
     await work();
@@ -75,10 +67,10 @@ describe("a daemon that is killed again and again", { timeout: TIMEOUT_MS }, () 
     return died;
   };
   const drain = async (orders: readonly Order[]) => {
-    scene.daemon = startBareDaemon(home);
+    scene.daemon = startBareDaemon(scene.home);
     await scene.daemon.answers();
     for (const order of orders) if (order.id === null) await submit(order);
-    const isDrained = async () => countEnded(countPhases(home)) === JOBS || sleep(250, false);
+    const isDrained = async () => countEnded(countPhases(scene.home)) === JOBS || sleep(250, false);
     // What has not ended is what the checker is to find.
     await eventually(isDrained, { what: "the end of all jobs", withinMs: 60_000 }).catch(() => undefined);
   };
@@ -97,10 +89,10 @@ describe("a daemon that is killed again and again", { timeout: TIMEOUT_MS }, () 
     await drain(orders);
 
     const acknowledged = orders.flatMap((order) => order.id ?? []);
-    const evidence = await gatherEvidence(home, { lanes, acknowledged });
+    const evidence = await gatherEvidence(scene.home, { lanes: scene.lanes, acknowledged });
     const violations = findViolations(evidence);
     const count = (what: string) => violations.filter((one) => one.what === what).length;
-    const phases = countPhases(home);
+    const phases = countPhases(scene.home);
     const seconds = Math.round((performance.now() - startedMs) / 1000);
     say(`kill storm, seed ${seed}, ${seconds} s: ${KILLS} kills of laned,`);
     say(`  ${kills.atPoints} at fault points, ${kills.atRandom} at random;`);
@@ -112,7 +104,7 @@ describe("a daemon that is killed again and again", { timeout: TIMEOUT_MS }, () 
     expect(phases).toEqual({ succeeded: JOBS });
     expect(new Set(acknowledged).size).toBe(JOBS);
     if (!FULL) expect(kills.atPoints).toBe(POINTS.length);
-    await expectOnly(home, lanes);
+    await expectOnly(scene.home, scene.lanes);
   });
 });
 

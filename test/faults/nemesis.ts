@@ -6,7 +6,7 @@ import type { ApiLane } from "../../internal/protocol/api.ts";
 import { podman } from "../support/podman.ts";
 import { type HostProcess, lives, wardOf } from "../support/ward.ts";
 import { startBareDaemon } from "./bare-daemon.ts";
-import type { FaultScene } from "./open-lanes.ts";
+import type { LanesScene } from "./open-lanes.ts";
 
 /** A time at which a lane's container was, or may have been, destroyed: ms since the epoch. */
 export interface Destruction {
@@ -31,7 +31,7 @@ const DOWN_MS = 5000;
 const FREEZE_MS = { min: 500, max: 6000 };
 
 /** A nemesis whose choices follow from `random`. */
-export function createNemesis(scene: FaultScene, random: () => number): Nemesis {
+export function createNemesis(scene: LanesScene, random: () => number): Nemesis {
   const counts = new Map<string, number>();
   const destroyed: Destruction[] = [];
   const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)] as T;
@@ -115,7 +115,7 @@ function signal(process_: HostProcess, name: NodeJS.Signals): void {
   if (lives(process_)) process.kill(process_.pid, name);
 }
 
-async function freezeDaemon(scene: FaultScene, ms: number): Promise<void> {
+async function freezeDaemon(scene: LanesScene, ms: number): Promise<void> {
   const { daemon } = scene;
   if (daemon.dead()) throw new Error("no daemon");
   process.kill(daemon.pid, "SIGSTOP");

@@ -1,15 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { ApiJob, ApiJobEvent, ApiLane } from "../../internal/protocol/api.ts";
 import { callApi } from "../support/api.ts";
-import { eventually, type Installation } from "../support/installation.ts";
+import { eventually } from "../support/installation.ts";
 import { listMarked, readProc } from "../support/marked.ts";
 import { inspectContainer } from "../support/podman.ts";
 import { type HostProcess, identify } from "../support/ward.ts";
 import { startBareDaemon } from "./bare-daemon.ts";
 import { findViolations } from "./checker.ts";
 import { agentArgv, gatherEvidence, readLedgerOf } from "./evidence.ts";
-import { type FaultScene, openLanes } from "./open-lanes.ts";
+import { openLanesBefore } from "./open-lanes.ts";
 import { chooseSeed, FULL, say, seededRandom } from "./run-terms.ts";
 
 const LANES = FULL ? 8 : 2;
@@ -33,19 +33,11 @@ interface Unchanged {
 describe("a job that runs while the daemon is killed", { timeout: FULL ? 3_600_000 : 120_000 }, () => {
   const seed = chooseSeed();
   const random = seededRandom(seed);
-  let scene: FaultScene;
-  let home: Installation;
-  let lanes: readonly ApiLane[];
-
-  beforeAll(async () => {
-    scene = await openLanes(Array.from({ length: LANES }, (_, n) => [`reattach-${n + 1}`]));
-    ({ home, lanes } = scene);
-  });
-  afterAll(() => scene?.[Symbol.asyncDispose]());
+  const scene = openLanesBefore(Array.from({ length: LANES }, (_, n) => [`reattach-${n + 1}`]));
 
   const startJob = async (lane: ApiLane): Promise<string> => {
     const body = { kind: "command", argv: agentArgv({ lines: LINES, pauseS: PAUSE_S }) };
-    const { id } = await callApi<ApiJob>(home, "POST", `/v1/lanes/${lane.id}/jobs`, body);
+    const { id } = await callApi<ApiJob>(scene.home, "POST", `/v1/lanes/${lane.id}/jobs`, body);
     const started = async () => (await readLedgerOf(lane)).includes(`${id}/1 start `);
     await eventually(started, { what: `the start of job ${id}` });
     return id;
@@ -57,15 +49,15 @@ describe("a job that runs while the daemon is killed", { timeout: FULL ? 3_600_0
   /** The lane is ready, and its job in reach again. */
   const isAttached = async (lane: ApiLane, id: string): Promise<boolean> => {
     const [now, job] = await Promise.all([
-      callApi<ApiLane[]>(home, "GET", "/v1/lanes").then((all) => all.find((one) => one.id === lane.id)),
-      callApi<ApiJob>(home, "GET", `/v1/jobs/${id}`),
+      callApi<ApiLane[]>(scene.home, "GET", "/v1/lanes").then((all) => all.find((one) => one.id === lane.id)),
+      callApi<ApiJob>(scene.home, "GET", `/v1/jobs/${id}`),
     ]);
     return now?.state === "ready" && job.state === "running" && job.detail === null;
   };
   const outputOf = async (id: string): Promise<string> => {
-    const ended = async () => (await callApi<ApiJob>(home, "GET", `/v1/jobs/${id}`)).state === "succeeded";
+    const ended = async () => (await callApi<ApiJob>(scene.home, "GET", `/v1/jobs/${id}`)).state === "succeeded";
     await eventually(ended, { what: `the success of job ${id}`, withinMs: (JOB_S + 30) * 1000 });
-    const log = (await home.lane(["job", "events", id])).stdout.trim().split("\n");
+    const log = (await scene.home.lane(["job", "events", id])).stdout.trim().split("\n");
     const events = log.map((line) => JSON.parse(line) as ApiJobEvent);
     return events.map((event) => (event.type === "output" ? String(event.text) : "")).join("");
   };
@@ -75,26 +67,26 @@ describe("a job that runs while the daemon is killed", { timeout: FULL ? 3_600_0
     const jobs: string[] = [];
     const wanted = Array.from({ length: LINES }, (_, n) => `line ${n + 1}\n`).join("");
     for (let round = 0; round < ROUNDS; ) {
-      const ids = await Promise.all(lanes.map(startJob));
-      const observeAll = () => Promise.all(lanes.map((lane, i) => observe(lane, ids[i] ?? "")));
+      const ids = await Promise.all(scene.lanes.map(startJob));
+      const observeAll = () => Promise.all(scene.lanes.map((lane, i) => observe(lane, ids[i] ?? "")));
       const before = await observeAll();
       for (let n = 0; n < ROUNDS_PER_JOB; n++, round++) {
         await scene.daemon.kill();
         // Not left to chance where all rounds have to fit into one job.
         await sleep(ROUNDS_PER_JOB > 1 ? (DOWN_MS * n) / (ROUNDS_PER_JOB - 1) : random() * DOWN_MS);
         const sinceMs = performance.now();
-        scene.daemon = startBareDaemon(home);
+        scene.daemon = startBareDaemon(scene.home);
         const attach = async (lane: ApiLane, i: number) => {
           await eventually(() => isAttached(lane, ids[i] ?? ""), { what: `lane ${lane.name} attached again` });
           return performance.now() - sinceMs;
         };
-        times.push(...(await Promise.all(lanes.map(attach))));
+        times.push(...(await Promise.all(scene.lanes.map(attach))));
         expect(await observeAll()).toEqual(before);
       }
       for (const id of ids) expect(await outputOf(id)).toBe(wanted);
       jobs.push(...ids);
     }
-    const evidence = await gatherEvidence(home, { lanes, acknowledged: jobs });
+    const evidence = await gatherEvidence(scene.home, { lanes: scene.lanes, acknowledged: jobs });
     const sorted = times.map(Math.round).sort((a, b) => a - b);
     say(`reattach, seed ${seed}: ${ROUNDS} kills of laned under ${LANES} lanes, each in a job of ${JOB_S} s`);
     say(

@@ -1,15 +1,15 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { ApiJob, ApiLane } from "../../internal/protocol/api.ts";
 import { callApi } from "../support/api.ts";
-import { eventually, type Installation } from "../support/installation.ts";
+import { eventually } from "../support/installation.ts";
 import { expectOnly, type Holdings, holdingsOf, observeHoldings } from "../support/leftovers.ts";
 import { startBareDaemon } from "./bare-daemon.ts";
 import { findViolations, type LedgerLine, readLedger } from "./checker.ts";
 import { agentArgv, countPhases, gatherEvidence } from "./evidence.ts";
 import { createNemesis, type Destruction, type Nemesis } from "./nemesis.ts";
-import { type FaultScene, openLanes } from "./open-lanes.ts";
+import { openLanesBefore } from "./open-lanes.ts";
 import { chooseSeed, FULL, say, seededRandom } from "./run-terms.ts";
 
 const LANES = FULL ? 4 : 2;
@@ -33,35 +33,27 @@ describe("lanes at work under random faults", { timeout: SOAK_MS + HEAL_MS + 120
   const seed = chooseSeed();
   const random = seededRandom(seed);
   const orders: Order[] = [];
-  let scene: FaultScene;
-  let home: Installation;
-  let lanes: readonly ApiLane[];
-
-  beforeAll(async () => {
-    scene = await openLanes(
-      Array.from({ length: LANES }, (_, n) => [`soak-${n + 1}`]),
-      { config: CONFIG },
-    );
-    ({ home, lanes } = scene);
-  });
-  afterAll(() => scene?.[Symbol.asyncDispose]());
+  const scene = openLanesBefore(
+    Array.from({ length: LANES }, (_, n) => [`soak-${n + 1}`]),
+    { config: CONFIG },
+  );
 
   const submit = async (order: Order) => {
-    const { id } = await callApi<ApiJob>(home, "POST", `/v1/lanes/${order.lane}/jobs`, order.body);
+    const { id } = await callApi<ApiJob>(scene.home, "POST", `/v1/lanes/${order.lane}/jobs`, order.body);
     if (order.id !== null) expect(id).toBe(order.id);
     order.id = id;
   };
   const newOrder = (): Order => {
     const argv = agentArgv({ lines: 2 + Math.floor(random() * 20), pauseS: 0.05 + random() * 0.3 });
     const retry = random() < 0.3 ? "on_lost" : "never";
-    const lane = lanes[Math.floor(random() * LANES)]?.id ?? "";
+    const lane = scene.lanes[Math.floor(random() * LANES)]?.id ?? "";
     return { lane, body: { kind: "command", argv, key: `soak-${orders.length}`, retry }, id: null };
   };
   /** Without an answer a job may be on record all the same: it is submitted again by its key. So are some with one. */
   const work = async (signal: AbortSignal) => {
     while (!signal.aborted) {
       await sleep(200);
-      if (countOpen(orders, countPhases(home)) < LANES * OPEN_PER_LANE) orders.push(newOrder());
+      if (countOpen(orders, countPhases(scene.home)) < LANES * OPEN_PER_LANE) orders.push(newOrder());
       const again = orders.filter((order) => order.id === null || random() < 0.02);
       for (const order of again) await submit(order).catch(rethrowAssertion);
     }
@@ -74,16 +66,16 @@ describe("lanes at work under random faults", { timeout: SOAK_MS + HEAL_MS + 120
     }
   };
   const countContainers = async () =>
-    (await callApi<ApiLane[]>(home, "GET", "/v1/lanes")).reduce((sum, lane) => sum + lane.generation, 0);
+    (await callApi<ApiLane[]>(scene.home, "GET", "/v1/lanes")).reduce((sum, lane) => sum + lane.generation, 0);
   const heal = async () => {
     // The last one may be armed.
     await scene.daemon.kill();
-    scene.daemon = startBareDaemon(home);
+    scene.daemon = startBareDaemon(scene.home);
     await scene.daemon.answers();
     for (const order of orders) await submit(order);
     const isWell = async () => {
-      if (countOpen(orders, countPhases(home)) > 0) return sleep(250, false);
-      return (await callApi<ApiLane[]>(home, "GET", "/v1/lanes")).every((lane) => lane.state === "ready");
+      if (countOpen(orders, countPhases(scene.home)) > 0) return sleep(250, false);
+      return (await callApi<ApiLane[]>(scene.home, "GET", "/v1/lanes")).every((lane) => lane.state === "ready");
     };
     // What is not well by then is what the checks are to find.
     await eventually(isWell, { what: "healing", withinMs: HEAL_MS }).catch(() => undefined);
@@ -97,16 +89,16 @@ describe("lanes at work under random faults", { timeout: SOAK_MS + HEAL_MS + 120
     await heal();
 
     const acknowledged = orders.flatMap((order) => order.id ?? []);
-    const evidence = await gatherEvidence(home, { lanes, acknowledged });
+    const evidence = await gatherEvidence(scene.home, { lanes: scene.lanes, acknowledged });
     const violations = findViolations(evidence);
     const { lines } = readLedger(evidence.ledger);
-    const jobs = await Promise.all(acknowledged.map((id) => callApi<ApiJob>(home, "GET", `/v1/jobs/${id}`)));
+    const jobs = await Promise.all(acknowledged.map((id) => callApi<ApiJob>(scene.home, "GET", `/v1/jobs/${id}`)));
     const harmed = jobs.filter((job) => job.state !== "succeeded");
     const unfounded = harmed.filter((job) => !isFounded(job, lines, nemesis.destroyed));
 
     say(`soak, seed ${seed}, ${SOAK_MS / 1000} s, ${LANES} lanes, one fault each 2-10 s:`);
     for (const [name, count] of nemesis.counts) say(`  ${count} x ${name}`);
-    say(`  ${jobs.length} jobs: ${JSON.stringify(countPhases(home))}`);
+    say(`  ${jobs.length} jobs: ${JSON.stringify(countPhases(scene.home))}`);
     say(
       `  ${evidence.attempts.length} attempts, ${evidence.events.length} events, ${await countContainers()} containers made`,
     );
@@ -115,12 +107,12 @@ describe("lanes at work under random faults", { timeout: SOAK_MS + HEAL_MS + 120
     expect(unfounded).toEqual([]);
     expect(new Set(acknowledged).size).toBe(orders.length);
     expect(evidence.jobs.length).toBe(orders.length);
-    await expectOnly(home, lanes);
+    await expectOnly(scene.home, scene.lanes);
 
-    for (const lane of lanes) await home.json(["rm", lane.name, "--force", "--yes"]);
-    const install = await home.installId();
+    for (const lane of scene.lanes) await scene.home.json(["rm", lane.name, "--force", "--yes"]);
+    const install = await scene.home.installId();
     const left = await observeHoldings(install);
-    const running = lanes.flatMap((lane) => processesOfLane(lane.id));
+    const running = scene.lanes.flatMap((lane) => processesOfLane(lane.id));
     say(`  left over: ${count(left)} in Podman or the kernel, ${running.length} processes`);
     expect(left).toEqual(holdingsOf([]));
     expect(running).toEqual([]);
