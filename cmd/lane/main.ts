@@ -30,10 +30,10 @@ runCli({
 
 /** The places of this user's installation. @throws config.invalid */
 async function locate(): Promise<DaemonPlaces> {
-  const { runtime, state } = resolvePaths(process.env, process.getuid?.() ?? 0, {
+  const { config, runtime, state } = resolvePaths(process.env, process.getuid?.() ?? 0, {
     homedir: os.homedir(),
     tmpdir: os.tmpdir(),
     hasFolder: (path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true,
   });
-  return { socket: runtime.apiSocket, logFile: state.log };
+  return { socket: runtime.apiSocket, logFile: state.log, configFile: config.file };
 }

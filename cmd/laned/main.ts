@@ -6,7 +6,7 @@ import { destination } from "pino";
 import { armFaults, toAppError } from "../../internal/base/index.ts";
 import { isConfigured, loadConfig, readConfigFiles, resolvePaths } from "../../internal/config/index.ts";
 import { engineSettings, loginVariables, observePodman, runDaemon } from "../../internal/daemon/index.ts";
-import { execRepair, observeHost, runDoctor } from "../../internal/doctor/index.ts";
+import { type DoctorProbes, execRepair, observeHost, runDoctor } from "../../internal/doctor/index.ts";
 import { exitCodeOf } from "../../internal/protocol/index.ts";
 
 /** `laned` runs the daemon in the foreground; `laned doctor [--fix]` looks at the machine and prints what it found as JSON. */
@@ -22,25 +22,23 @@ async function main(argv: readonly string[]): Promise<number> {
   // Else all that it starts had them in their environment: the engine's service, and the monitors of lanes for days.
   for (const name of loginVariables()) delete env[name];
   const userRuntimeDir = env.XDG_RUNTIME_DIR || null;
+  const engine = engineSettings({ settings: config.settings, paths, uid, userRuntimeDir });
+  const apiPort = { port: config.settings.api.port, configured: isConfigured(config, "api.port") };
+  const where = {
+    env,
+    uid,
+    cwd: process.cwd(),
+    stateFolder: paths.state.dir,
+    socket: paths.runtime.apiSocket,
+    apiPort,
+  };
+  const probes = (trial: boolean): DoctorProbes => ({
+    observeHost: (opts) => observeHost(where, opts),
+    observePodman: (opts) => observePodman(engine, config.settings.image, { ...opts, trial }),
+    repair: execRepair,
+  });
   if (argv[0] === "doctor") {
-    const engine = engineSettings({ settings: config.settings, paths, uid, userRuntimeDir });
-    const apiPort = { port: config.settings.api.port, configured: isConfigured(config, "api.port") };
-    const where = {
-      env,
-      uid,
-      cwd: process.cwd(),
-      stateFolder: paths.state.dir,
-      socket: paths.runtime.apiSocket,
-      apiPort,
-    };
-    const report = await runDoctor(
-      {
-        observeHost: (opts) => observeHost(where, opts),
-        observePodman: (opts) => observePodman(engine, config.settings.image, opts),
-        repair: execRepair,
-      },
-      { fix: argv.includes("--fix") },
-    );
+    const report = await runDoctor(probes(true), { fix: argv.includes("--fix") });
     process.stdout.write(`${JSON.stringify(report)}\n`);
     return report.ok ? 0 : 1;
   }
@@ -60,9 +58,11 @@ async function main(argv: readonly string[]): Promise<number> {
     userRuntimeDir,
     timeZone: env.TZ || Intl.DateTimeFormat().resolvedOptions().timeZone,
     builtDir: join(dist, "bin"),
+    pageDir: join(dist, "web"),
+    doctor: (opts) => runDoctor(probes(false), opts),
     version,
     build,
-    gitEnv: { PATH: env.PATH, HOME: env.HOME, XDG_CONFIG_HOME: env.XDG_CONFIG_HOME },
+    gitEnv: { PATH: env.PATH, HOME: env.HOME, XDG_CONFIG_HOME: env.XDG_CONFIG_HOME, remote: env },
     npmEnv: env,
     loginEnv,
     home: env.HOME || os.homedir(),

@@ -18,6 +18,8 @@ export interface Agent {
   readonly install: InstallSpec | null;
   /** Logins it can use, best first: the first that is found is taken. Empty: it needs none. */
   readonly logins: readonly LoginSource[];
+  /** What a prompt to it is: words, or a script that runs anew each time. */
+  readonly prompts: "words" | "script";
   /** What it looks for in the guide's folder, beside `instructions.md` and `skills`; null: it reads no guide. */
   readonly guide: readonly GuideEntry[] | null;
   /** The process of one job. Throws `request.invalid` for a session that cannot be one. */

@@ -7,6 +7,7 @@ import { toSessionId } from "./session-id.ts";
 export const claude: Agent = {
   name: "claude",
   title: "Claude Code",
+  prompts: "words",
   install: {
     package: "@anthropic-ai/claude-code",
     // The package itself holds a stub that its install script replaces; scripts are not run.

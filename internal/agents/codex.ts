@@ -12,6 +12,7 @@ import { toSessionId } from "./session-id.ts";
 export const codex: Agent = {
   name: "codex",
   title: "Codex",
+  prompts: "words",
   install: {
     package: "@openai/codex",
     // An alias among the optional dependencies: `npm:@openai/codex@VERSION-linux-x64`. Static, for any libc.

@@ -1,3 +1,5 @@
+import { INBOX_HELP } from "./inbox-help.ts";
+
 /** What a lane's agents are told of it, and what people want them to be told. */
 export interface InstructionFacts {
   readonly lane: string;
@@ -27,5 +29,14 @@ You work in the lane \`${lane}\` of Lanekeeper${workspace === null ? "" : `, wor
 - \`/workspace\` is the branch's working tree. Stay on its branch, \`${branch}\`: other branches are other lanes.
 - What you commit there is your work's result; what is not committed stays in this lane.
 - Your home folder and \`/workspace\` outlive the container, everything else may be gone with the next job.
-- \`inbox context\` prints which lane and job this is. \`/run/lane\` is the host's and read-only.`;
+- \`inbox context\` prints which lane and job this is. \`/run/lane\` is the host's and read-only.
+
+# Asking and reporting
+
+- Ask instead of guessing: whatever only a person can decide, or would want to, with \`inbox ask\`.
+- After \`inbox ask --no-wait\` just end your turn. You are woken in this session with the answer, even days later.
+- When your work is finished, end with \`inbox report --level done "what was done, what is open"\`.
+
+\`\`\`text
+${INBOX_HELP}\`\`\``;
 }

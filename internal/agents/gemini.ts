@@ -7,6 +7,7 @@ import { toSessionId } from "./session-id.ts";
 export const gemini: Agent = {
   name: "gemini",
   title: "Gemini CLI",
+  prompts: "words",
   install: {
     package: "@google/gemini-cli",
     // A bundle: none of its optional dependencies is needed here.

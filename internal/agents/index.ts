@@ -28,5 +28,6 @@ export {
 export { composeInstructions } from "./compose-instructions.ts";
 export { LINE_MAX_BYTES, type LineSplitter, newLineSplitter } from "./line-splitter.ts";
 export { mergeJson } from "./merge-json.ts";
+export { composeOutcomePrompt, type QuestionOutcome } from "./outcome-prompt.ts";
 export { AGENTS, findAgent } from "./registry.ts";
 export { isSessionId } from "./session-id.ts";

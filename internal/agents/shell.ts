@@ -13,6 +13,7 @@ const ANSWER_MAX = 64 * 1024;
 export const shell: Agent = {
   name: "shell",
   title: "shell",
+  prompts: "script",
   install: null,
   logins: [],
   guide: null,

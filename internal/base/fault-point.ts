@@ -3,7 +3,7 @@ import { AppError } from "./errors.ts";
 /** Defined by a test build only (`LANEKEEPER_TEST_BUILD=1`): faults can be armed. */
 declare const LANEKEEPER_FAULTS: boolean | undefined;
 
-/** Every fault point. The part before the dot is the program it is in. */
+/** Every fault point. The part before the dot is the program it is in; those of `answer` are laned's as well. */
 export const FAULT_NAMES = [
   /** The job is on the disk, its submitter has no answer. */
   "laned.job-committed",
@@ -19,6 +19,10 @@ export const FAULT_NAMES = [
   "laned.before-ack",
   /** The job's end is decided and not committed. */
   "laned.before-end",
+  /** A question is settled and its job queued again, and nothing of that is committed. */
+  "answer.settling",
+  /** As before, later: both are on the disk, and the job was not begun. */
+  "answer.resumed",
   "worker.before-accepted",
   "worker.accepted",
   /** The start marker is there, whether it is durable is open; the work waits. */

@@ -4,12 +4,13 @@
  *
  *     dist/bin/<program>        one file each, executable
  *     dist/bin/<program>.cache  V8 code cache of those that have one, when it could be made
+ *     dist/web/                 the page: `index.html` and its hashed `assets/`
  *     dist/build.json           the build's id, digests, and the Node the worker's cache is for
  *
  * With LANEKEEPER_TEST_BUILD=1 a test build, whose fault points can be armed, in `test-artifacts/dist-faults/` instead;
  * with LANEKEEPER_PLANT (a {@link Plant} as JSON) as well, one that is broken on purpose, in a folder of its own.
  */
-import { access, chmod, mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { access, chmod, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -17,6 +18,7 @@ import { buildIdOf, sha256 } from "./build-id.ts";
 import { assembleProgram, bundleProgram } from "./bundle.ts";
 import { type CodeCacheResult, makeCodeCache } from "./code-cache.ts";
 import { observeImageNode } from "./image-node.ts";
+import { bundlePage, FIRST_LOAD_MAX_BYTES, type Page, pageDigest } from "./page.ts";
 import type { Plant } from "./plant.ts";
 import { PROGRAMS, type Program } from "./programs.ts";
 
@@ -35,12 +37,20 @@ const cacheDir = join(XDG_CACHE_HOME || join(homedir(), ".cache"), "lanekeeper")
 async function main(): Promise<void> {
   const started = Date.now();
   const programs = await choosePrograms(process.argv.slice(2));
-  const [bundles, imageNode] = await Promise.all([bundleAll(programs), observeImageNode(image)]);
+  const [bundles, page, imageNode] = await Promise.all([
+    bundleAll(programs),
+    bundlePage(root),
+    observeImageNode(image),
+  ]);
 
   // The lanes' programs have an id of their own, so that a change of the host's does not make lanes drift.
-  const ids = { host: buildIdOf(bundles), lane: buildIdOf(pick(bundles, programs, "lane")) };
+  const ids = {
+    host: buildIdOf(new Map([...bundles, ["web", pageDigest(page)]])),
+    lane: buildIdOf(pick(bundles, programs, "lane")),
+  };
   await mkdir(bin, { recursive: true });
   await writeFile(join(dist, "package.json"), '{ "type": "commonjs" }\n');
+  await placePage(page);
   const digests: Record<string, string> = {};
   for (const program of programs) {
     const text = await assembleProgram(root, program, bundles.get(program.name) ?? "", ids[program.where]);
@@ -99,8 +109,20 @@ function pick(bundles: ReadonlyMap<string, string>, programs: readonly Program[]
   return new Map([...bundles].filter(([name]) => programs.some((p) => p.name === name && p.where === where)));
 }
 
+/** The document last: whoever reads it finds all that it names. What was there before goes then. */
+async function placePage({ files, firstLoadBytes, laterBytes }: Page): Promise<void> {
+  const assets = join(dist, "web", "assets");
+  await mkdir(assets, { recursive: true });
+  const inOrder = [...files].sort(([a], [b]) => Number(a === "index.html") - Number(b === "index.html"));
+  for (const [path, bytes] of inOrder) await placeFile(join(dist, "web", path), bytes, 0o644);
+  for (const name of await readdir(assets)) if (!files.has(`assets/${name}`)) await rm(join(assets, name));
+  const kb = (bytes: number) => `${(bytes / 1000).toFixed(1)} KB`;
+  say(`the page: ${kb(firstLoadBytes)} gzipped at first load, ${kb(laterBytes)} when it is needed`);
+  if (firstLoadBytes > FIRST_LOAD_MAX_BYTES) say(`that is more than ${kb(FIRST_LOAD_MAX_BYTES)}`);
+}
+
 /** Whole or not at all: a lane or a test may be reading it. */
-async function placeFile(path: string, text: string, mode: number): Promise<void> {
+async function placeFile(path: string, text: string | Uint8Array, mode: number): Promise<void> {
   const draft = `${path}.${process.pid}`;
   await writeFile(draft, text, { mode });
   await chmod(draft, mode);

@@ -55,7 +55,7 @@ export const ROOMS: Readonly<Record<string, Zone>> = {
   cli: { rooms: ["base", "lane", "job", "protocol", "config"], packages: ["commander", "undici", "execa"] },
   web: {
     rooms: ["base", "lane", "job", "protocol"],
-    packages: ["preact", "@preact/signals", "marked", "dompurify", "@xterm/xterm", "@xterm/addon-fit"],
+    packages: ["preact", "@preact/signals", "marked", "@xterm/xterm", "@xterm/addon-fit"],
   },
   worker: { rooms: ["base", "lane", "job", "protocol", "agents"], packages: ["ws"] },
   build: { rooms: ["base"], packages: ["esbuild"] },
@@ -72,6 +72,6 @@ export const PROGRAMS_ZONES: Readonly<Record<string, Zone>> = {
 /** Every npm package that any zone speaks of. */
 export const ZONED_PACKAGES = [
   ...["execa", "undici", "zod", "pino", "chokidar", "ws", "hono", "@hono/node-server", "better-sqlite3", "commander"],
-  ...["yaml", "tar-stream", "esbuild", "prom-client", "preact", "@preact/signals", "marked", "dompurify"],
+  ...["yaml", "tar-stream", "esbuild", "prom-client", "preact", "@preact/signals", "marked"],
   ...["@xterm/xterm", "@xterm/addon-fit"],
 ];

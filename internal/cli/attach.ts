@@ -1,10 +1,11 @@
-import { AppError, errnoOf } from "../base/index.ts";
+import { AppError, errnoOf, hasCode } from "../base/index.ts";
 import type { ApiJob } from "../protocol/index.ts";
-import type { Ctx } from "./context.ts";
+import { type Ctx, renderOptionsOf } from "./context.ts";
 import { followJob, throughRestarts } from "./follow-job.ts";
 import type { StopSignal } from "./io.ts";
 import { createEventViewer, type EventView } from "./job-events.ts";
 import { judgeJob } from "./outcome.ts";
+import { renderQuestion } from "./render-inbox.ts";
 import { renderList, renderWaiting } from "./render-job.ts";
 
 const EXIT_LOGIN = 4;
@@ -57,10 +58,15 @@ async function reportLogin(ctx: Ctx, job: ApiJob): Promise<number> {
   return EXIT_LOGIN;
 }
 
-/** Prints a job's events as they come; resolves with the job once it has ended. */
-export async function stream(ctx: Ctx, id: string, signal: AbortSignal, after = 0): Promise<ApiJob> {
+/** Prints a job's events as they come; resolves with the job once it has ended, or waits for an answer: see `followJob`. */
+export async function stream(
+  ctx: Ctx,
+  id: string,
+  signal: AbortSignal,
+  { after = 0, through = false }: { readonly after?: number; readonly through?: boolean } = {},
+): Promise<ApiJob> {
   const api = await ctx.api();
-  const events = followJob(api, id, { after, signal, clock: ctx.clock, ...awayHooks(ctx) });
+  const events = followJob(api, id, { after, through, signal, clock: ctx.clock, ...awayHooks(ctx) });
   const view = createEventViewer();
   for (;;) {
     const next = await events.next();
@@ -138,9 +144,22 @@ async function report(ctx: Ctx, job: ApiJob, asked: StopSignal | null): Promise<
   const outcome = judgeJob(job);
   const left = job.kind === "prompt" ? renderList(job.git?.uncommitted) : null;
   if (left !== null && !ctx.json) await ctx.note(`not committed: ${left}`);
+  await noteQuestion(ctx, job);
   if (outcome.message !== null) await ctx.note(outcome.message);
   if (outcome.hint !== null) await ctx.note(`next: ${outcome.hint}`);
   return job.state === "cancelled" && asked === "SIGTERM" ? EXIT_TERMINATED : outcome.exitCode;
+}
+
+/** What a job that waits asks. */
+export async function noteQuestion(ctx: Ctx, { state, question }: ApiJob): Promise<void> {
+  if (ctx.json || state !== "awaiting_answer" || !question) return;
+  try {
+    const item = await (await ctx.api()).showItem(question);
+    for (const line of renderQuestion(item, renderOptionsOf(ctx))) await ctx.note(line);
+  } catch (caught) {
+    // Answered this very moment: then it is of no interest any more.
+    if (!hasCode(caught, "inbox.not_found")) throw caught;
+  }
 }
 
 /** Asks for the end of the job, also over a restart of the daemon. A failure shows in the stream, which goes on. */

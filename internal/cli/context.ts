@@ -4,6 +4,7 @@ import { createClient, type Protocol } from "./client.ts";
 import type { CliIo, StopSignal } from "./io.ts";
 import { createProgress, type Progress } from "./progress.ts";
 import { type ColorChoice, createStyle, type RenderOptions, type Style, wantsColor } from "./style.ts";
+import { toSafeJson } from "./text.ts";
 
 /** What `cmd/lane` hands to the CLI. */
 export interface CliDeps {
@@ -22,6 +23,8 @@ export interface DaemonPlaces {
   readonly socket: string;
   /** Takes what a daemon started by `lane up` writes. */
   readonly logFile: string;
+  /** The user's own configuration; it need not exist. */
+  readonly configFile: string;
 }
 
 /** Options every verb has. */
@@ -110,7 +113,7 @@ export function createContext(
     },
     async printJson(value, opts) {
       await progress.clear();
-      await io.stdout.write(`${opts?.line ? JSON.stringify(value) : JSON.stringify(value, null, 2)}\n`);
+      await io.stdout.write(`${toSafeJson(value, opts?.line ? undefined : 2)}\n`);
     },
     async note(text) {
       if (options.quiet) return;

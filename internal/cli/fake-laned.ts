@@ -60,13 +60,14 @@ function route(method, path, body) {
   switch (method + " " + path.replace(lane?.id ?? "~", "L").split("?")[0]) {
     case "GET /readyz": return [engine ? 200 : 503, { ready: engine, checks: { store: true, engine } }];
     case "GET /v1/status": return [200, status];
+    case "POST /v1/login-codes": return [201, { url: status.api + "/#code=" + "c0de".repeat(8), expiresAt: "2026-01-02T03:09:05.000Z" }];
     case "POST /v1/shutdown": setTimeout(() => { server.closeAllConnections(); server.close(() => process.exit(0)); }, 30); return [200, { stopping: true, pid: process.pid }];
     case "POST /v1/workspaces": return existsSync(folder + "/ws") ? problem("workspace.exists", 409) : (writeFileSync(folder + "/ws", ""), [201, { ...samples.workspace, path: body.path }]);
     case "GET /v1/workspaces": return [200, [{ ...samples.workspace, path: "/" }]];
     case "GET /v1/lanes": return [200, [...lanes.values()]];
     case "POST /v1/lanes": lanes.set(body.name, { ...samples.lane, id: body.name, name: body.name }); return [201, lanes.get(body.name)];
     case "GET /v1/lanes/L": case "POST /v1/lanes/L/ensure": return [200, lane];
-    case "DELETE /v1/lanes/L": if (knob("LOSES")) return problem("lane.would_lose_work", 409); lanes.delete(lane.name); return [204];
+    case "DELETE /v1/lanes/L": if (knob("LOSES")) return problem("lane.would_lose_work", 409); lanes.delete(lane.name); return [200, { id: lane.id, name: lane.name, removed: true, lost: [], ignored: 0, worktreeKept: false, branch: lane.branch, branchDeleted: false }];
     case "POST /v1/lanes/L/jobs": return [201, { ...job, state: "queued" }];
     case "GET /v1/jobs/" + job.id: return [200, job];
     default: return problem("request.not_found", 404);
@@ -127,6 +128,7 @@ export async function createFakeLaned(): Promise<FakeLaned> {
         socket: fake.socket,
         laned,
         logFile: fake.logFile,
+        configFile: path.join(folder, "config.yaml"),
         env: { FAKE_FOLDER: folder, ...knobs },
         ...more,
       }),

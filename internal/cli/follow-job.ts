@@ -16,32 +16,35 @@ export interface FollowHooks {
 }
 
 /**
- * Events of a job from `after` on, each once and in order, until the job has ended; returns the ended job. A daemon
- * that restarts meanwhile is waited for, and the stream goes on where it broke off.
+ * Events of a job from `after` on, each once and in order, until the job has ended or, unless `through` is set, waits for
+ * an answer; returns the job as it is then. A daemon that restarts meanwhile is waited for, and the stream goes on where
+ * it broke off.
  * @throws daemon.unreachable when it stays away for a minute, cancelled, job.not_found
  */
 export async function* followJob(
   api: Api,
   id: string,
-  opts: { readonly after: number; readonly signal: AbortSignal; readonly clock: Clock } & FollowHooks,
+  opts: {
+    readonly after: number;
+    readonly through?: boolean | undefined;
+    readonly signal: AbortSignal;
+    readonly clock: Clock;
+  } & FollowHooks,
 ): AsyncGenerator<ApiJobEvent, ApiJob> {
   const { signal, clock } = opts;
-  let last = opts.after;
+  const at: Place = { last: opts.after, paused: null };
   const link = trackLink(opts);
   for (;;) {
     try {
-      let news = false;
-      let final = false;
-      for await (const event of api.followJobEvents(id, { after: last, signal })) {
-        link.isBack();
-        if (event.seq <= last) continue;
-        last = event.seq;
-        news = true;
-        final = isFinal(event);
-        yield event;
-      }
+      const { news, final } = at.paused === null ? yield* readStream(api, id, { ...opts, at, link }) : NOTHING;
       const job = await api.showJob(id, { signal });
       link.isBack();
+      if (isWaitingAt(job, at.paused)) return job;
+      if (at.paused !== null) {
+        // What it waited for is answered by now.
+        at.paused = null;
+        continue;
+      }
       // A daemon that stops ends its streams too: only the last event, or nothing left to send, means the end.
       if (isEnded(job.state) && (final || !news)) return job;
       // A job that was queued again after it was lost keeps its log: look again, not at once.
@@ -51,6 +54,45 @@ export async function* followJob(
       await clock.sleep(link.isAway(caught), { signal });
     }
   }
+}
+
+/** How far a follower has come. */
+interface Place {
+  last: number;
+  /** The attempt that waited for an answer as the last event tells; its stream says nothing more until there is one. */
+  paused: number | null;
+}
+
+const NOTHING = { news: false, final: false };
+
+/** One stream's events, until it ends or tells that the job waits for an answer. */
+async function* readStream(
+  api: Api,
+  id: string,
+  opts: {
+    readonly at: Place;
+    readonly through?: boolean | undefined;
+    readonly signal: AbortSignal;
+    readonly link: { isBack(): void };
+  },
+): AsyncGenerator<ApiJobEvent, typeof NOTHING> {
+  const { at } = opts;
+  let [news, final] = [false, false];
+  for await (const event of api.followJobEvents(id, { after: at.last, signal: opts.signal })) {
+    opts.link.isBack();
+    if (event.seq <= at.last) continue;
+    at.last = event.seq;
+    news = true;
+    final = isFinal(event);
+    if (!opts.through && isPause(event)) at.paused = event.attempt;
+    yield event;
+    if (at.paused !== null) break;
+  }
+  return { news, final };
+}
+
+function isWaitingAt({ state, attempt }: ApiJob, paused: number | null): boolean {
+  return state === "awaiting_answer" && attempt === paused;
 }
 
 /**
@@ -91,6 +133,10 @@ export function trackLink({ clock, onAway, onBack }: { readonly clock: Clock } &
       return Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** (away.tries - 1));
     },
   };
+}
+
+function isPause(event: ApiJobEvent): boolean {
+  return event.type === "state" && event.phase === "awaiting_answer";
 }
 
 function isFinal(event: ApiJobEvent): boolean {

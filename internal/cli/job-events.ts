@@ -45,6 +45,8 @@ function viewEvent(event: ApiJobEvent): EventView {
     case "rate_limited":
     case "warning":
       return { kind: "note", text: toPlain(String(event.message)) };
+    case "report":
+      return { kind: "note", text: `${toPlain(String(event.level))}: ${toPlainText(String(event.text))}` };
     case "ask":
       return { kind: "note", text: `asks: ${toPlain(String(event.question))}` };
     default:

@@ -31,6 +31,11 @@ export async function resolveLane(ctx: Ctx, named: string | undefined, opts: Wor
   });
 }
 
+/** The id of the lane that an option names. @throws lane.not_found, lane.ambiguous */
+export async function resolveLaneId(ctx: Ctx, named: string): Promise<string> {
+  return (await (await ctx.api()).showLane(await resolveLane(ctx, named, {}))).id;
+}
+
 /** The workspace a new lane belongs to by the current folder; `null` outside all of them. */
 export function findWorkspace(workspaces: readonly ApiWorkspace[], cwd: string): ApiWorkspace | null {
   // Worktrees stand beside the repository, in `<repo>.lanes`.

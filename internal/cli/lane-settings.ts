@@ -19,6 +19,7 @@ const KEYS: readonly string[] = [
   "ephemeral",
   "onSuccess",
   "role",
+  "ports",
 ];
 const DRIFT_WORDS = ["when-idle", "now", "hold"] as const;
 const SUCCESS_WORDS = ["import", "push"] as const;
@@ -59,6 +60,19 @@ export function parseEnvName(name: string): string {
   throw usage(`not a variable's name: ${JSON.stringify(name)}`, "use letters, digits and _, as in env.NODE_ENV=test");
 }
 
+/** The variables after a change, as a whole: that is how the daemon takes them. Null: nothing changes. */
+export function mergeVariables(
+  before: unknown,
+  given: Readonly<Record<string, string>>,
+  gone: readonly string[],
+): Record<string, string> | null {
+  if (Object.keys(given).length === 0 && gone.length === 0) return null;
+  const known = typeof before === "object" && before !== null ? Object.entries(before) : [];
+  const texts = known.filter((entry): entry is [string, string] => typeof entry[1] === "string");
+  const merged = Object.entries({ ...Object.fromEntries(texts), ...given });
+  return Object.fromEntries(merged.filter(([name]) => !gone.includes(name)));
+}
+
 function setOne(settings: Mutable<Settings>, key: string, value: string, parseSize: ParseSize): void {
   switch (key) {
     case "image":
@@ -93,6 +107,9 @@ function setOne(settings: Mutable<Settings>, key: string, value: string, parseSi
       return;
     case "role":
       settings.role = parseWord(key, value, ROLE_WORDS);
+      return;
+    case "ports":
+      settings.ports = value === "" ? null : value.split(",").map((port) => parseNumber(key, port.trim(), true));
       return;
     default:
       throw unknownKey(key);

@@ -28,6 +28,7 @@ const SIGNALS: Readonly<Record<string, number>> = {
 
 const EXIT_FAILED = 1;
 const EXIT_LOGIN = 4;
+const EXIT_BLOCKED = 8;
 const EXIT_DEADLINE = 124;
 const EXIT_SIGNAL_BASE = 128;
 const EXIT_INTERRUPTED = 130;
@@ -45,13 +46,15 @@ export interface JobOutcome {
   readonly hint: string | null;
 }
 
-/** Judges an ended job. The inner exit code passes through. */
+/** Judges a job that has ended, or waits for an answer. The inner exit code passes through. */
 export function judgeJob(job: ApiJob): JobOutcome {
   const failed = job.error?.message ?? `job ${job.id} ${job.state}`;
   const again = `lane job retry ${job.id}`;
   switch (job.state) {
     case "succeeded":
       return { exitCode: job.exitCode ?? 0, message: null, hint: null };
+    case "awaiting_answer":
+      return blockedOn(job);
     case "cancelled":
       return { exitCode: EXIT_INTERRUPTED, message: `job ${job.id} was cancelled`, hint: null };
     case "lost":
@@ -68,6 +71,15 @@ export function judgeJob(job: ApiJob): JobOutcome {
   // A command that just failed has said why itself.
   if (job.exitCode !== null && job.error?.code === "exit") return { exitCode: job.exitCode, message: null, hint: null };
   return { exitCode: job.exitCode ?? EXIT_FAILED, message: failed, hint: null };
+}
+
+function blockedOn({ id, question }: ApiJob): JobOutcome {
+  const item = question ?? "<item>";
+  return {
+    exitCode: EXIT_BLOCKED,
+    message: `job ${id} waits for an answer to question ${item}`,
+    hint: `lane answer ${item}; the job goes on then: lane job wait ${id}`,
+  };
 }
 
 /** Throws unless the lane is ready: with the cause's own code where it is one of ours. */

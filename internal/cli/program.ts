@@ -1,16 +1,25 @@
 import { type Argument, Command, Option } from "commander";
 import { defineAgentVerbs } from "./commands/agents.ts";
+import { defineCompletion } from "./commands/completion.ts";
+import { defineConfigVerbs } from "./commands/config.ts";
 import { defineCredentialVerbs } from "./commands/credentials.ts";
 import { defineDaemonVerbs } from "./commands/daemon.ts";
 import { defineDemo } from "./commands/demo.ts";
+import { defineDiff } from "./commands/diff.ts";
 import { defineEvents } from "./commands/events.ts";
 import { defineExecVerbs } from "./commands/exec.ts";
+import { defineInboxVerbs } from "./commands/inbox.ts";
 import { defineJobVerbs } from "./commands/jobs.ts";
 import { defineLaneActs } from "./commands/lane-acts.ts";
 import { defineLaneVerbs } from "./commands/lanes.ts";
 import { defineLogs } from "./commands/logs.ts";
+import { defineMerge } from "./commands/merge.ts";
+import { defineOpen } from "./commands/open.ts";
+import { definePrune } from "./commands/prune.ts";
 import { defineRun } from "./commands/run.ts";
+import { defineServiceVerbs } from "./commands/service.ts";
 import { defineSet } from "./commands/set.ts";
+import { defineSetup } from "./commands/setup.ts";
 import { defineWorkspaceVerbs } from "./commands/workspace.ts";
 import type { CliDeps, CommonOptions } from "./context.ts";
 import { createContext } from "./context.ts";
@@ -68,18 +77,27 @@ export function createProgram(
   };
   for (const defineGroup of [
     defineDaemonVerbs,
+    defineOpen,
     defineWorkspaceVerbs,
     defineLaneVerbs,
     defineLaneActs,
+    definePrune,
     defineSet,
+    defineDiff,
+    defineMerge,
+    defineConfigVerbs,
+    defineSetup,
     defineRun,
     defineJobVerbs,
     defineLogs,
     defineExecVerbs,
     defineAgentVerbs,
     defineCredentialVerbs,
+    defineInboxVerbs,
     defineEvents,
     defineDemo,
+    defineCompletion,
+    defineServiceVerbs,
   ]) {
     defineGroup(program, define);
   }

@@ -16,6 +16,7 @@ const WAITS: Readonly<Record<NonNullable<ApiJob["waiting"]>, string>> = {
   backoff: "waiting for the service",
   login: "login needed",
   agent: "waiting for its agent",
+  setup: "waiting for the lane's setup",
 };
 
 /** What a queued job waits for beyond its turn, in words; null for nothing. */
@@ -76,6 +77,7 @@ export function renderJob(job: ApiJob, opts: RenderOptions): readonly string[] {
       ["lane", job.laneName],
       ["state", [paint(job.state), renderWaiting(job)].filter((words) => words !== null).join(", ")],
       ["detail", job.detail],
+      ["question", job.question ?? null],
       ["work", toPlain(renderJobWork(job))],
       ["agent", job.agent],
       ["session", job.session],

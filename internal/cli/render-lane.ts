@@ -55,6 +55,13 @@ function renderTips({ lane, host }: NonNullable<NonNullable<ApiLane["git"]>["div
   return `lane ${tip(lane)}, host ${tip(host)}; merge one into the other, then: lane sync`;
 }
 
+function renderPush(push: NonNullable<NonNullable<ApiLane["git"]>["push"]>, nowMs: number): string {
+  const { at, ok, remote, tip, message } = push;
+  const when = renderAge(at, nowMs);
+  if (ok) return toPlain(`${tip?.slice(0, 12)} to ${remote}, ${when}`);
+  return toPlain(`failed ${when}: ${message}; tried again after the next job`);
+}
+
 /** `lane sync`. */
 export function renderSynced(lane: ApiLane): readonly string[] {
   if (lane.git?.diverged) return [`lane ${lane.name} and the host have gone apart: ${renderTips(lane.git.diverged)}`];
@@ -82,12 +89,16 @@ export function renderLane(lane: ApiLane, opts: RenderOptions): readonly string[
     ["git", lane.git === null ? null : renderGit(lane.git)],
     ["diverged", lane.git?.diverged ? renderTips(lane.git.diverged) : null],
     ["git waits", lane.git?.held ? toPlain(lane.git.held) : null],
+    ["pushed", lane.git?.push ? renderPush(lane.git.push, nowMs) : null],
     ["container", lane.container === null ? null : `${lane.containerName} ${lane.container.slice(0, 12)}`],
     ["generation", `${lane.generation}${started}`],
     ["endpoint", lane.endpoint],
     ["fingerprint", lane.fingerprint?.slice(0, 12) ?? null],
     ["agent", lane.agent],
-    ["settings", renderSettings(lane.settings)],
+    ["ports", renderPorts(lane)],
+    ["setup", renderSetup(lane)],
+    ["repository", renderOrigin(lane)],
+    ["settings", renderSettings({ ...lane.settings, agent: null })],
     ["jobs", renderWork(lane) || "none"],
     ["created", renderAge(lane.createdAt, nowMs)],
   ]);
@@ -105,6 +116,28 @@ export function renderLane(lane: ApiLane, opts: RenderOptions): readonly string[
   ];
 }
 
+function renderPorts({ ports }: ApiLane): string | null {
+  if (!ports || ports.length === 0) return null;
+  return ports.map(({ container, host }) => `${container} at 127.0.0.1:${host}`).join(", ");
+}
+
+function renderSetup({ setup }: ApiLane): string | null {
+  if (!setup || setup.state === "none") return null;
+  return setup.job === null ? setup.state : `${setup.state}, job ${setup.job}`;
+}
+
+/** Where the repository's own file comes from, and what of it waits for a person. */
+function renderOrigin({ repository, workspace }: ApiLane): string | null {
+  if (!repository) return null;
+  const { commit, asked } = repository;
+  const from = commit === null ? [] : [`.lanekeeper.yaml of ${commit.slice(0, 12)}`];
+  const fields = asked?.fields.map(({ field }) => toPlain(field)).join(", ");
+  const wait = asked?.word === "pending" ? [`${fields} without effect until: lane config approve ${workspace}`] : [];
+  const denied = asked?.word === "denied" ? [`${fields} denied`] : [];
+  const parts = [...from, ...wait, ...denied];
+  return parts.length === 0 ? null : parts.join("; ");
+}
+
 /** Settings that were set, in the words of `lane set`. */
 function renderSettings(settings: Readonly<Record<string, unknown>>): string | null {
   const words: Readonly<Record<string, string>> = {
@@ -113,7 +146,7 @@ function renderSettings(settings: Readonly<Record<string, unknown>>): string | n
     pids: "limits.pids",
   };
   const shown = Object.entries(settings).flatMap(([name, value]) => {
-    if (value === null || value === undefined || name === "agent") return [];
+    if (value === null || value === undefined) return [];
     if (name === "env" && typeof value === "object") {
       return Object.entries(value).map(([variable, text]) => `env.${variable}=${toPlain(String(text))}`);
     }
@@ -165,6 +198,17 @@ export function renderHistory(entries: readonly ApiHistoryEntry[], opts: RenderO
   );
 }
 
+/** `lane workspace show`. */
+export function renderWorkspace(workspace: ApiWorkspace, opts: RenderOptions): readonly string[] {
+  return renderFacts([
+    ["workspace", `${opts.style.bold(workspace.name)} (${workspace.id})`],
+    ["path", workspace.path],
+    ["lanes", String(workspace.lanes)],
+    ["settings", renderSettings(workspace.settings ?? {})],
+    ["added", renderAge(workspace.createdAt, opts.nowMs)],
+  ]);
+}
+
 /** `lane workspace ls`. */
 export function renderWorkspaces(workspaces: readonly ApiWorkspace[], opts: RenderOptions): readonly string[] {
   return renderTable<ApiWorkspace>(
@@ -173,6 +217,7 @@ export function renderWorkspaces(workspaces: readonly ApiWorkspace[], opts: Rend
       { header: "lanes", value: ({ lanes }) => String(lanes) },
       { header: "added", value: ({ createdAt }) => renderAge(createdAt, opts.nowMs) },
       { header: "path", value: ({ path }) => path, shrink: true },
+      { header: "settings", value: ({ settings }) => renderSettings(settings ?? {}) ?? "-", shrink: true },
     ],
     workspaces,
     opts.width,

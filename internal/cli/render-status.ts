@@ -1,11 +1,34 @@
-import type { ApiLane, ApiStatus } from "../protocol/index.ts";
+import type { ApiInboxPage, ApiLane, ApiStatus } from "../protocol/index.ts";
+import { type LaneReason, reasonsOf } from "./lane-reasons.ts";
 import { paintState } from "./render-lane.ts";
 import type { RenderOptions } from "./style.ts";
 import { renderFacts, renderTable } from "./table.ts";
-import { plural, renderAge, shortBuild, toPlain } from "./text.ts";
+import { plural, renderAge, shortBuild, toPlain, wrap } from "./text.ts";
 
-/** The daemon, the engine, counts, and each lane that is not ready with the reason. */
-export function renderStatus(status: ApiStatus, lanes: readonly ApiLane[], opts: RenderOptions): readonly string[] {
+/** A lane that is not simply fine. */
+export interface UnwellLane {
+  readonly lane: ApiLane;
+  readonly reasons: readonly LaneReason[];
+}
+
+/** The lanes that a person should know something about, each with why. */
+export function findUnwell(
+  lanes: readonly ApiLane[],
+  inbox: ApiInboxPage | null,
+  opts: { readonly nowMs: number },
+): readonly UnwellLane[] {
+  return lanes
+    .map((lane) => ({ lane, reasons: reasonsOf(lane, inbox?.items ?? [], opts) }))
+    .filter(({ reasons }) => reasons.length > 0);
+}
+
+/** The daemon, the engine, counts, and each lane that is not simply fine with its reasons. */
+export function renderStatus(
+  status: ApiStatus,
+  unwell: readonly UnwellLane[],
+  inbox: ApiInboxPage | null,
+  opts: RenderOptions,
+): readonly string[] {
   const { engine, image } = status;
   const own = engine.own ? ", started by laned" : "";
   const facts = renderFacts([
@@ -33,29 +56,55 @@ export function renderStatus(status: ApiStatus, lanes: readonly ApiLane[], opts:
       "",
       status.stuckJobs ? `${opts.style.yellow(plural(status.stuckJobs, "job"))} without progress: \`lane jobs\`` : null,
     ],
+    [
+      "inbox",
+      inbox === null ? null : inbox.open === 0 ? "nothing waits for you" : `${inbox.open} open: \`lane inbox\``,
+    ],
   ]);
-  const unwell = lanes.filter((lane) => lane.state !== "ready");
   return unwell.length === 0 ? facts : [...facts, "", ...renderReasons(unwell, opts)];
 }
 
-function renderReasons(lanes: readonly ApiLane[], opts: RenderOptions): readonly string[] {
-  return renderTable<ApiLane>(
+interface ReasonLine {
+  readonly lane: ApiLane;
+  /** The first line of its lane: only there stand the lane's name and state. */
+  readonly isFirst: boolean;
+  readonly text: string;
+}
+
+/** Room that a reason has at least, however wide the other columns are. */
+const REASON_MIN = 30;
+/** Cells that stay empty; a table marks what is nothing at all. */
+const BLANK = " ";
+
+function renderReasons(unwell: readonly UnwellLane[], opts: RenderOptions): readonly string[] {
+  const { width, nowMs, style } = opts;
+  const widest = (texts: readonly string[]) => Math.max(...texts.map((text) => text.length));
+  const names = unwell.map(({ lane }) => toPlain(lane.name));
+  const others = widest([...names, "lane"]) + widest([...unwell.map(({ lane }) => lane.state), "state"]) + 8 + 3 * 2;
+  const room = width === undefined ? Number.POSITIVE_INFINITY : Math.max(REASON_MIN, width - others);
+  const lines = unwell.flatMap(({ lane, reasons }): readonly ReasonLine[] => {
+    const texts = reasons.flatMap((reason) => wrap(toPlain(toSentence(reason)), room));
+    return texts.map((text, at) => ({ lane, isFirst: at === 0, text }));
+  });
+  const once = (value: (lane: ApiLane) => string) => (line: ReasonLine) => (line.isFirst ? value(line.lane) : BLANK);
+  return renderTable<ReasonLine>(
     [
-      { header: "lane", value: (lane) => lane.name, shrink: true },
-      { header: "state", value: (lane) => lane.state, paint: (cell, lane) => paintState(lane.state, opts.style)(cell) },
-      { header: "since", value: (lane) => renderAge(lane.since, opts.nowMs) },
-      { header: "reason", value: (lane) => renderReason(lane, opts.nowMs), shrink: true },
+      { header: "lane", value: once((lane) => lane.name), shrink: true },
+      {
+        header: "state",
+        value: once((lane) => lane.state),
+        paint: (cell, { lane }) => paintState(lane.state, style)(cell),
+      },
+      { header: "since", value: once((lane) => renderAge(lane.since, nowMs)) },
+      { header: "reason", value: ({ text }) => text, shrink: true },
     ],
-    lanes,
-    opts.width,
+    lines,
+    width,
   );
 }
 
-/** Why a lane is not ready, in one line. */
-function renderReason(lane: ApiLane, nowMs: number): string {
-  const retry = lane.until === null ? "" : ` (next try ${renderAge(lane.until, nowMs)})`;
-  if (lane.cause !== null) return `${lane.cause.message}${retry}`;
-  return lane.desired === "stopped" ? "stopped on request" : `on its way${retry}`;
+function toSentence({ text, next }: LaneReason): string {
+  return next === null ? text : `${text}; next: ${next}`;
 }
 
 function renderCounts(counts: Readonly<Record<string, number>>, none: string): string {

@@ -6,7 +6,7 @@ import { renderDoctor } from "./render-doctor.ts";
 import { renderError } from "./render-error.ts";
 import { renderJob, renderJobs } from "./render-job.ts";
 import { renderDrift, renderHistory, renderLane, renderLanes, renderWorkspaces } from "./render-lane.ts";
-import { renderStatus } from "./render-status.ts";
+import { findUnwell, renderStatus } from "./render-status.ts";
 import { createStyle, type RenderOptions, wantsColor } from "./style.ts";
 import { renderFacts, renderTable } from "./table.ts";
 import { sampleAgent, sampleCredential, sampleJob, sampleLane, sampleStatus, sampleWorkspace } from "./testing.ts";
@@ -204,12 +204,12 @@ describe("one thing in full", () => {
     expect(renderJob(stuck, NARROW)).toEqual(
       expect.arrayContaining(["detail    no progress for 12m", "progress  12m ago"]),
     );
-    expect(renderStatus(sampleStatus({ stuckJobs: 2 }), [], NARROW)).toContain(
+    expect(renderStatus(sampleStatus({ stuckJobs: 2 }), [], null, NARROW)).toContain(
       "        2 jobs without progress: `lane jobs`",
     );
     // As of a daemon that does not know of progress.
     expect(renderJob(sampleJob(), NARROW).join("\n")).not.toMatch(/^progress/m);
-    expect(renderStatus(sampleStatus(), [], NARROW).join("\n")).not.toContain("progress");
+    expect(renderStatus(sampleStatus(), [], null, NARROW).join("\n")).not.toContain("progress");
   });
 
   it("lane job show says where the files of an attempt are, when there are any", () => {
@@ -249,13 +249,13 @@ describe("one thing in full", () => {
       sampleLane({ name: "other", state: "unknown", cause: error }),
       sampleLane({ name: "off", state: "stopped", desired: "stopped" }),
     ];
-    const lines = renderStatus(status, lanes, NARROW);
+    const lines = renderStatus(status, findUnwell(lanes, null, NARROW), null, NARROW);
     expect(lines).toContain("engine  not available: podman is away");
     expect(lines).toContain("        next: install podman");
     expect(lines).toContain("lanes   1 ready, 1 unknown");
     expect(lines.slice(-3)).toEqual([
       "LANE   STATE    SINCE   REASON",
-      "other  unknown  5m ago  podman is away",
+      "other  unknown  5m ago  podman is away; next: install podman",
       "off    stopped  5m ago  stopped on request",
     ]);
   });

@@ -1,9 +1,9 @@
-/** Verbs whose words after `--` are a command, not arguments of ours. */
-const PASSTHROUGH_VERBS: readonly string[] = ["run", "exec"];
+/** Verbs whose words after `--` are a command, or paths, not arguments of ours. */
+const PASSTHROUGH_VERBS: readonly string[] = ["run", "exec", "diff"];
 
 /**
- * Splits off the command after the first `--` of `run` and `exec`; other verbs keep their words. Has to happen before
- * commander sees them: it drops the `--`, and with it the difference between a prompt and a command.
+ * Splits off what is after the first `--` of such a verb; others keep their words. Has to happen before commander
+ * sees them: it drops the `--`, and with it the difference between a prompt and a command, a lane and a path.
  */
 export function splitArgs(argv: readonly string[]): {
   readonly own: readonly string[];

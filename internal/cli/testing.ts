@@ -6,6 +6,7 @@ import { systemClock } from "../base/index.ts";
 import type {
   ApiAgent,
   ApiCredential,
+  ApiInboxItem,
   ApiJob,
   ApiJobEvent,
   ApiLane,
@@ -141,6 +142,7 @@ export interface RunLaneOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly laned?: string;
   readonly logFile?: string;
+  readonly configFile?: string;
   readonly deps?: Partial<CliDeps>;
 }
 
@@ -169,7 +171,11 @@ export function runLane(argv: readonly string[], opts: RunLaneOptions): Running 
     clock: systemClock,
     build: { version: "0.1.0", build: "b1" },
     laned: opts.laned ?? "/nowhere/laned",
-    locate: async () => ({ socket: opts.socket, logFile: opts.logFile ?? "/nowhere/laned.log" }),
+    locate: async () => ({
+      socket: opts.socket,
+      logFile: opts.logFile ?? "/nowhere/laned.log",
+      configFile: opts.configFile ?? "/nowhere/config.yaml",
+    }),
     ...opts.deps,
   }).then((code): Ran => ({ code, stdout: stdout.text(), stderr: stderr.text() }));
   return Object.assign(run, {
@@ -308,6 +314,32 @@ export function sampleCredential(change: Partial<ApiCredential> = {}): ApiCreden
     reason: null,
     warning: null,
     lanes: ["fix"],
+    ...change,
+  };
+}
+
+/** An item of the inbox as the daemon describes it. */
+export function sampleItem(change: Partial<ApiInboxItem> = {}): ApiInboxItem {
+  return {
+    id: "01kabcdefg0000000000000001",
+    kind: "question",
+    lane: "fix-0123456789",
+    laneName: "fix",
+    job: "01jz0000000000000000000001",
+    title: "Which schema?",
+    body: "",
+    choices: [],
+    default: null,
+    urgency: "normal",
+    state: "open",
+    answer: null,
+    by: null,
+    delivered: null,
+    snoozedUntil: null,
+    createdAt: AT,
+    changedAt: AT,
+    expiresAt: null,
+    data: {},
     ...change,
   };
 }

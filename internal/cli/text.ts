@@ -7,6 +7,17 @@ export function toPlain(text: string): string {
     .replace(/[\p{Cc}\p{Bidi_Control}]/gu, (char) => `\\x${(char.codePointAt(0) ?? 0).toString(16).padStart(2, "0")}`);
 }
 
+/**
+ * JSON that is harmless on a terminal, too: JSON itself escapes only the first half of the control characters. `indent`
+ * as of `JSON.stringify`.
+ */
+export function toSafeJson(value: unknown, indent?: number): string {
+  return JSON.stringify(value, null, indent).replace(
+    /[\u007f-\u009f\p{Bidi_Control}]/gu,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
 /** As {@link toPlain}, for texts of several lines: line ends and tabs stay. */
 export function toPlainText(text: string): string {
   return text.replace(/[^\n\t]+/g, toPlain);

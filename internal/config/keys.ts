@@ -135,6 +135,11 @@ export const KEYS = {
     schema: oneOf(["tell", "cancel"]),
     fallback: () => "tell" as const,
   }),
+  "tasks.accept": key({
+    help: "tasks that agents propose: ask waits for a person, auto queues them",
+    schema: oneOf(["ask", "auto"]),
+    fallback: () => "ask" as const,
+  }),
   "jobs.keepFor": key({
     help: "output of jobs that ended longer ago is removed, as 30d; none or 0 for never",
     schema: orOff(duration),

@@ -23,6 +23,8 @@ export interface Settings {
     readonly keepForMs: number | null;
     readonly keepBytes: number | null;
   };
+  /** What becomes of tasks that agents propose. */
+  readonly tasks: { readonly accept: SettingValues["tasks.accept"] };
   readonly mounts: { readonly allow: readonly AllowedMount[] };
   /** Host folder of credential files for every lane. */
   readonly credentials: { readonly folder: string | null };
@@ -89,6 +91,7 @@ export function toSettings(values: SettingValues): Settings {
       keepForMs: values["jobs.keepFor"],
       keepBytes: values["jobs.keepBytes"],
     },
+    tasks: { accept: values["tasks.accept"] },
     mounts: { allow: values["mounts.allow"] },
     credentials: { folder: values["credentials.folder"] },
     agent: values.agent,

@@ -15,6 +15,7 @@ import {
   openAgentCache,
   readFreeMemory,
 } from "../host/index.ts";
+import type { Inbox } from "../inbox/index.ts";
 import { connectEngine, type EngineSettings } from "../podman/index.ts";
 import type { InstallFacts } from "../reconcile/index.ts";
 import { createAttemptFiles, openStore, type Store } from "../store/index.ts";
@@ -26,17 +27,23 @@ import {
   type LaneStore,
   Supervisor,
 } from "../supervisor/index.ts";
-import type { LaneApiRequest, LaneApiResponse } from "../workerlink/index.ts";
+import type { LaneApiRequest, LaneApiResponse, LaneGit } from "../workerlink/index.ts";
 import type { AccountBook } from "./account-book.ts";
 import type { CredentialDesk } from "./credential-desk.ts";
 import { createGitDesk, type GitDesk } from "./git-desk.ts";
+import { openInbox } from "./inbox-desk.ts";
 import { readInstallId } from "./install-id.ts";
+import { gitDirOf } from "./lane-diff.ts";
+import type { LaneSetup } from "./lane-setup.ts";
 import { toLimits, toPolicy } from "./limits.ts";
 import { openCredentials } from "./open-credentials.ts";
+import { openLaneMaking, renewLane } from "./open-lane-config.ts";
 import { openPrompts } from "./open-prompts.ts";
 import { createOutputKeeper } from "./output-keeper.ts";
+import { createPushDesk, type PushDesk } from "./push-desk.ts";
 import { createRedaction } from "./redaction.ts";
 import { createWorkerLinks, type DaemonLink } from "./worker-links.ts";
+import type { LaneConfigDesk } from "./workspace-settings.ts";
 
 /** OCI runtimes that a trial may use, best first. */
 export const RUNTIMES = ["crun", "runc"] as const;
@@ -83,8 +90,14 @@ export interface Core extends AsyncDisposable {
   readonly agents: AgentCache;
   readonly credentials: CredentialDesk;
   readonly gitDesk: GitDesk;
+  readonly pushes: PushDesk;
+  /** The git of a lane whose worker is of this build, and so knows every question; null without one. */
+  readonly privateGit: (laneId: string) => LaneGit | null;
+  readonly laneConfig: LaneConfigDesk;
+  readonly setup: LaneSetup;
   /** The accounts that agents work under. */
   readonly accounts: AccountBook;
+  readonly inbox: Inbox;
 }
 
 /** Opens the store and starts supervisor and dispatcher. Hold the daemon's lock first. @throws store.*, host.tool_missing */
@@ -137,23 +150,45 @@ export async function startCore(options: CoreOptions): Promise<Core> {
       },
     });
     credentials = desk;
+    const making = openLaneMaking(options, {
+      store,
+      desk: {
+        raise: (said) => inboxDesk.inbox.raise(said),
+        resolve: (subject) => inboxDesk.inbox.resolve(subject),
+      },
+      dispatcher: () => dispatcher,
+      lanes: () => supervisor.lanes(),
+      findLane: (laneId) => supervisor.findLane(laneId),
+      isReady: (laneId) => supervisor.view(laneId).state.phase === "ready",
+      renew: (laneId) => renewLane(supervisor, laneId),
+    });
     const prompts = openPrompts(options, {
       store,
       agents,
       desk,
+      configOf: (lane) => making.config.current(lane),
       findLane: (laneId) => supervisor.findLane(laneId),
       retry: (jobId) => void dispatcher.retry(jobId),
       readmit: () => dispatcher.readmit(),
     });
     onLogins = prompts.loginsChanged;
+    const inboxDesk = openInbox({
+      store,
+      redact: redaction.redact,
+      acceptTasks: settings.tasks.accept,
+      onApproval: making.onAnswered,
+      around: () => ({ dispatcher, supervisor, gitDesk, desk, accounts: prompts.accounts }),
+      log: log.child({ component: "inbox" }),
+    });
     const dispatcher = createDispatcher({
       store,
       clock: systemClock,
       log: log.child({ component: "dispatch" }),
       redact: redaction.redact,
+      questions: inboxDesk.inbox,
       files: files satisfies AttemptFiles,
       findSpec: (laneId, generation) => store.lanes.findGeneration(laneId, generation)?.spec ?? null,
-      work: prompts.work,
+      work: making.holdBack(prompts.work),
       freeMemoryBytes: readFreeMemory,
       policy: toPolicy(settings),
       // Never from inside the dispatcher's own call.
@@ -173,13 +208,27 @@ export async function startCore(options: CoreOptions): Promise<Core> {
       linkOf: (laneId) => links.of(laneId)?.git ?? null,
       busy: (laneId) => dispatcher.busy(laneId),
       feed: store.feed,
-      saveWork: store.jobs.putGit,
+      workOf: store.jobs.findGit,
+      saveWork: (job, work, atMs) => {
+        store.jobs.putGit(job, work, atMs);
+        inboxDesk.workLeft(job, work);
+      },
       clock: systemClock,
       log: log.child({ component: "git" }),
+    });
+    const pushes = createPushDesk({
+      git: options.git,
+      gitDesk,
+      findLane: (laneId) => supervisor.findLane(laneId),
+      gitDirOf: (lane) => gitDirOf({ store }, lane),
+      feed: store.feed,
+      clock: systemClock,
+      log: log.child({ component: "push" }),
     });
     const supervisor = new Supervisor<DaemonLink>({
       install: facts.install,
       objectsOf: gitDesk.objectsOf,
+      effectiveOf: async (lane, opts) => (await making.config.refresh(lane, opts)).lane,
       agents: agents.specs,
       defaultImage: settings.image,
       engine: engineFinder(options),
@@ -194,13 +243,20 @@ export async function startCore(options: CoreOptions): Promise<Core> {
         gitSeed: gitDesk.seedOf,
       }) satisfies BootFolders,
       host: createHostView({ runtimes: RUNTIMES }) satisfies HostView,
-      desk: dispatcher satisfies JobDesk<DaemonLink>,
+      desk: {
+        ...dispatcher,
+        attachLink: (link) => {
+          making.setup.begin(link.laneId);
+          dispatcher.attachLink(link);
+        },
+      } satisfies JobDesk<DaemonLink>,
       clock: systemClock,
       random: systemRandom,
       log: log.child({ component: "supervisor" }),
       limits: toLimits(settings),
     });
     supervisor.start();
+    inboxDesk.start();
     const keeper = createOutputKeeper({
       dir: join(paths.state.dir, "jobs"),
       jobs: store.jobs,
@@ -217,15 +273,25 @@ export async function startCore(options: CoreOptions): Promise<Core> {
       agents,
       credentials: desk,
       gitDesk,
+      pushes,
+      privateGit: (laneId) => {
+        const link = links.of(laneId);
+        return link?.build === facts.workerBuild ? link.git : null;
+      },
+      laneConfig: making.config,
+      setup: making.setup,
       accounts: prompts.accounts,
+      inbox: inboxDesk.inbox,
       async [Symbol.asyncDispose]() {
         await desk[Symbol.asyncDispose]();
+        await pushes[Symbol.asyncDispose]();
         await gitDesk[Symbol.asyncDispose]();
         await prompts[Symbol.asyncDispose]();
         await supervisor.close();
         await dispatcher[Symbol.asyncDispose]();
         await keeper[Symbol.asyncDispose]();
         links[Symbol.dispose]();
+        inboxDesk[Symbol.dispose]();
         store.close();
       },
     };

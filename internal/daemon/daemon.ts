@@ -3,23 +3,32 @@ import { setFlagsFromString } from "node:v8";
 import { type DestinationStream, type Logger, pino } from "pino";
 import { AppError, systemClock, withDeadline } from "../base/index.ts";
 import { isConfigured, type LoadedConfig, type Paths, prepareFolders } from "../config/index.ts";
-import { type GitEnv, hardenedGit } from "../git/index.ts";
+import { type GitEnv, hardenedGit, sweepClones } from "../git/index.ts";
 import type { NpmEnv } from "../host/index.ts";
 import {
   createHostApi,
   createLaneApi,
+  createMetrics,
   type LaneApi,
   listenTcp,
   listenUnix,
   loadOrCreateToken,
+  openPageFiles,
 } from "../hostapi/index.ts";
 import { acquireDaemonLock } from "../store/index.ts";
 import { createAgentService } from "./agent-service.ts";
+import { createConfigService } from "./config-service.ts";
 import { startCore } from "./core.ts";
 import { createCredentialService } from "./credential-service.ts";
+import { createInboxService } from "./inbox-service.ts";
 import { createJobService } from "./job-service.ts";
+import { openLaneGit } from "./lane-git-service.ts";
 import { createLaneService } from "./lane-service.ts";
-import { createStatusService } from "./status-service.ts";
+import { createMetricsSource } from "./metrics-source.ts";
+import { openEphemeral, openLosses } from "./open-ephemeral.ts";
+import { createStatusService, type DaemonDoctor } from "./status-service.ts";
+import { createTerminalMarks } from "./terminal-marks.ts";
+import { createTerminals } from "./terminals.ts";
 import { createWorkspaceService } from "./workspace-service.ts";
 
 /** What the daemon is started with. */
@@ -38,6 +47,9 @@ export interface DaemonOptions {
   /** laned's own environment, where keys of agents may be, and the user's home, where their login files are. */
   readonly loginEnv: Readonly<Record<string, string | undefined>>;
   readonly home: string;
+  /** `dist/web`. */
+  readonly pageDir: string;
+  readonly doctor: DaemonDoctor;
   readonly logTo: DestinationStream;
   /** Aborts when the daemon is to stop: a signal, or a request. */
   readonly stop: AbortController;
@@ -95,14 +107,29 @@ async function serve(
     },
   });
   closers.push(() => core[Symbol.asyncDispose]());
+  const terminals = createTerminals({
+    core,
+    marks: createTerminalMarks(join(paths.runtime.dir, "terminals")),
+    clock: systemClock,
+    log: log.child({ component: "terminal" }),
+  });
+  closers.push(() => terminals[Symbol.asyncDispose]());
   const address: { api: string | null } = { api: null };
+  const losses = openLosses(core, git);
+  const ephemeral = openEphemeral(core, git, losses, log.child({ component: "ephemeral" }));
+  closers.push(() => ephemeral[Symbol.asyncDispose]());
+  const repositories = join(paths.data.dir, "repositories");
+  await sweepClones(repositories);
   const ports = {
-    workspaces: createWorkspaceService(core, git),
-    lanes: createLaneService(core, git),
+    workspaces: createWorkspaceService(core, git, repositories),
+    lanes: createLaneService(core, git, losses),
+    git: await openLaneGit(core, git, join(paths.state.dir, "scratch")),
     jobs: createJobService(core),
     agents: createAgentService(core),
     credentials: createCredentialService(core),
+    laneConfig: createConfigService(core),
     feed: core.store.feed,
+    inbox: createInboxService(core),
     status: createStatusService(core, {
       version: options.version,
       build: options.build,
@@ -110,11 +137,31 @@ async function serve(
       socket: paths.runtime.apiSocket,
       imageReference: config.settings.image,
       api: () => address.api,
+      doctor: options.doctor,
       shutdown: () => stop.abort(),
     }),
+    terminals,
   };
   laneApi = createLaneApi({ ports, log });
-  const api = createHostApi({ ports, token, log, clock: systemClock, stopping: stop.signal, version: options.version });
+  const metrics = createMetrics({
+    ports,
+    source: createMetricsSource(core),
+    clock: systemClock,
+    version: options.version,
+    onError: (err) => log.error({ err }, "something that happened was not counted"),
+  });
+  closers.push(() => metrics[Symbol.dispose]());
+  const api = createHostApi({
+    ports,
+    metrics,
+    keys: core.store.requestKeys,
+    token,
+    log,
+    clock: systemClock,
+    stopping: stop.signal,
+    version: options.version,
+    page: openPageFiles(options.pageDir),
+  });
   const configured = isConfigured(config, "api.port");
   const tcp = await listenTcp(api, { host: "127.0.0.1", port: config.settings.api.port, configured });
   closers.push(() => tcp.close({ graceMs: CLOSE_GRACE_MS }));

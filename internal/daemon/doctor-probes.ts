@@ -5,18 +5,18 @@ import { connectEngine, type EngineSettings, readProfile } from "../podman/index
 
 /**
  * What Podman says of itself, for `lane doctor`: works beside a running daemon and without one. Tries the engine
- * profile only when there is an image to try it with.
+ * profile only when there is an image to try it with, and not at all without `trial`: it can have the service started anew.
  */
 export async function observePodman(
   settings: EngineSettings,
   imageReference: string,
-  opts: { readonly signal?: AbortSignal | undefined },
+  opts: { readonly signal?: AbortSignal | undefined; readonly trial: boolean },
 ): Promise<DoctorPodmanFacts> {
   const connection = await connectEngine(settings, opts);
   try {
     const { facts, own, runtime } = connection;
     const image = await runtime.findImage(imageReference, opts);
-    const profileError = image ? await tryProfile(connection, image.id, opts) : null;
+    const profileError = image && opts.trial ? await tryProfile(connection, image.id, opts) : null;
     const stored = readProfile(settings.profileFile);
     return {
       engine: {

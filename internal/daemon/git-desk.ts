@@ -22,6 +22,8 @@ export interface GitDeskDeps {
   readonly linkOf: (laneId: string) => LaneGit | null;
   readonly busy: (laneId: string) => boolean;
   readonly feed: Pick<Feed, "append" | "subscribe">;
+  /** What is kept of a job's earlier attempts. */
+  readonly workOf: (job: string) => JobWorkLeft | null;
   /** Keeps what a job has left. */
   readonly saveWork: (job: string, work: JobWorkLeft, atMs: number) => void;
   readonly clock: Clock;
@@ -141,7 +143,8 @@ export function createGitDesk(deps: GitDeskDeps): GitDesk {
   };
   /** What the job has left is what came with the first sync after it, and while it ran. */
   const keepWork = async (lane: Lane, job: string, { commits }: SyncOutcome): Promise<void> => {
-    const all = [...new Set([...commits, ...(early.get(lane.id) ?? [])])];
+    const before = deps.workOf(job)?.commits ?? [];
+    const all = [...new Set([...commits, ...(early.get(lane.id) ?? []), ...before])];
     early.delete(lane.id);
     const gitDir = await repositories.gitDirOf(lane);
     const { changed, untracked } = await worktreeStatus(git, {
@@ -256,7 +259,14 @@ export function createGitDesk(deps: GitDeskDeps): GitDesk {
   };
 }
 
-const ENDS: ReadonlySet<string> = new Set(["job.succeeded", "job.failed", "job.cancelled", "job.lost"]);
+/** Of an attempt: one that waits for an answer goes on as another one. */
+const ENDS: ReadonlySet<string> = new Set([
+  "job.succeeded",
+  "job.failed",
+  "job.cancelled",
+  "job.lost",
+  "job.awaiting_answer",
+]);
 
 function isJobEnd({ type }: FeedEntry): boolean {
   return ENDS.has(type);

@@ -16,7 +16,7 @@ afterEach(() => rmSync(dir, { recursive: true, force: true }));
 const TIP = "a".repeat(40);
 const sideOf = (change: Partial<LaneGit>, busy = false) => {
   const unused = () => Promise.reject(new Error("unused"));
-  const link: LaneGit = { fetch: unused, read: unused, advance: unused, ...change };
+  const link: LaneGit = { fetch: unused, read: unused, advance: unused, look: unused, ...change };
   const { signal } = new AbortController();
   return laneSideOf(link, { lane: "l", file: join(dir, "b"), isBusy: () => busy, signal });
 };

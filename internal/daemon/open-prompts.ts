@@ -11,6 +11,8 @@ import type { CredentialDesk } from "./credential-desk.ts";
 import { createGuideDesk } from "./guide-desk.ts";
 import { createLoginKeeper } from "./login-keeper.ts";
 import { createPromptResolver } from "./prompt-work.ts";
+import { readOutcomes } from "./question-outcomes.ts";
+import type { LaneConfig } from "./workspace-settings.ts";
 
 /** What becomes of prompts: which agent they go to, under which account, and what its end means. */
 export interface Prompts extends AsyncDisposable {
@@ -30,6 +32,8 @@ export function openPrompts(
     readonly agents: AgentCache;
     readonly desk: CredentialDesk;
     readonly findLane: (laneId: string) => Lane | null;
+    /** What is in force for the lane. */
+    readonly configOf: (lane: Lane) => Pick<LaneConfig, "lane" | "origins">;
     readonly retry: (jobId: string) => void;
     readonly readmit: () => void;
   },
@@ -58,6 +62,15 @@ export function openPrompts(
     const lane = findLane(laneId);
     return lane && (store.lanes.findGeneration(laneId, lane.generation)?.spec ?? null);
   };
+  /** What a repository prefers only counts where it is installed. */
+  const agentOf = (laneId: string): string | null => {
+    const lane = findLane(laneId);
+    if (lane === null) return null;
+    const { lane: made, origins } = deps.configOf(lane);
+    const { agent } = made.settings;
+    const isThere = agent === "shell" || agents.specs().some((one) => one.agent === agent);
+    return origins.agent === "repository" && !isThere ? null : agent;
+  };
   const { outputCapBytes } = DEFAULT_POLICY;
   const work = createPromptResolver({
     commands: createCommandResolver({ outputCapBytes }),
@@ -71,12 +84,16 @@ export function openPrompts(
       configDir: paths.config.dir,
       bootDir: paths.runtime.boot,
       skills: settings.skills,
-      findLane,
+      findLane: (laneId) => {
+        const lane = findLane(laneId);
+        return lane && deps.configOf(lane).lane;
+      },
       findWorkspace: (id) => store.workspaces.find(id),
     }),
-    preferred: (laneId) => findLane(laneId)?.settings.agent ?? settings.agent,
+    preferred: (laneId) => agentOf(laneId) ?? settings.agent,
     agentUid: (laneId) => specOf(laneId)?.security.agentUid ?? null,
     sessions: store.jobs,
+    outcomesOf: (job) => readOutcomes(store, job),
     accounts,
     onLoginFailed: logins.failed,
   });

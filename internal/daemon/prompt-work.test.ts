@@ -1,5 +1,7 @@
+import { spawnSync } from "node:child_process";
 import { pino } from "pino";
 import { beforeEach, describe, expect, it } from "vitest";
+import type { QuestionOutcome } from "../agents/index.ts";
 import { AppError, type Clock, systemClock } from "../base/index.ts";
 import type { LoginState } from "../credentials/index.ts";
 import { createCommandResolver, type WorkResolver } from "../dispatch/index.ts";
@@ -19,6 +21,7 @@ let failures: unknown[];
 let sessions: Record<string, string>;
 let lastSession: string | null;
 let stored: Map<string, string>;
+let outcomes: QuestionOutcome[];
 let book: AccountBook;
 let work: WorkResolver;
 
@@ -40,7 +43,7 @@ const usable = (account = "acc-1"): LoginState => ({
 beforeEach(() => {
   [nowMs, login, preferred, installed, program] = [1_000_000, usable(), null, ["claude"], PROGRAM];
   guide = () => "/run/lane/guide";
-  [failures, sessions, lastSession, stored] = [[], {}, null, new Map()];
+  [failures, sessions, lastSession, stored, outcomes] = [[], {}, null, new Map(), []];
   open();
 });
 
@@ -68,6 +71,7 @@ function open(): void {
     preferred: () => preferred,
     agentUid: () => 0,
     sessions: { findSession: (job) => sessions[job] ?? null, findLastSession: () => lastSession },
+    outcomesOf: (job) => (job.state.attempt > 1 ? outcomes : []),
     accounts: book,
     onLoginFailed: (...failure) => failures.push(failure),
   };
@@ -164,6 +168,44 @@ describe("its process", () => {
     expect(await argvOf(job(1, { agent: "claude", session: "mine-1" }))).toContain("--resume mine-1");
     sessions = { job1: "own-1" };
     expect(await argvOf(job(2))).toContain("--resume own-1");
+  });
+});
+
+describe("its process, once what it asked is settled,", () => {
+  const stdinOf = async (more: Parameters<typeof spec>[0]) => (await work.resolve(job(2, more), {})).stdin;
+  const claude = { agent: "claude", session: "new" };
+  beforeEach(() => {
+    outcomes = [{ question: "Which one?", answer: "the 'left' one", by: "person" }];
+  });
+
+  it("is told the outcome alone in its session", async () => {
+    sessions = { job1: "own-1" };
+    expect(await stdinOf(claude)).toBe("You asked: Which one?\nThe answer (by a person): the 'left' one");
+    outcomes = [
+      { question: "A?", answer: "d", by: "default" },
+      { question: "B?", answer: null, by: "nobody" },
+      { question: "C?", answer: null, by: "person" },
+    ];
+    const told = await stdinOf(claude);
+    expect((told ?? "").split("\n\n")).toEqual([
+      "You asked: A?\nNobody answered in time, so your own default counts: d",
+      expect.stringMatching(/^You asked: B\?\nNobody answered in time: /),
+      expect.stringMatching(/^You asked: C\?\nIt was put away without an answer: /),
+    ]);
+  });
+
+  it("is told all again where it has no session", async () => {
+    expect(await stdinOf(claude)).toBe("do it\n\nYou asked: Which one?\nThe answer (by a person): the 'left' one");
+  });
+
+  it("has the newest in variables when it is a script", async () => {
+    const script = await stdinOf({
+      agent: "shell",
+      session: "new",
+      prompt: 'printf "%s" "$INBOX_QUESTION $INBOX_ANSWER"',
+    });
+    const { stdout } = spawnSync("sh", { input: script ?? "", encoding: "utf8" });
+    expect(stdout).toBe("Which one? the 'left' one");
   });
 });
 

@@ -1,5 +1,14 @@
 import { createHash } from "node:crypto";
-import { AGENTS, type Agent, type AgentName, type AgentVerdict, findAgent, isSessionId } from "../agents/index.ts";
+import {
+  AGENTS,
+  type Agent,
+  type AgentName,
+  type AgentVerdict,
+  composeOutcomePrompt,
+  findAgent,
+  isSessionId,
+  type QuestionOutcome,
+} from "../agents/index.ts";
 import { AppError } from "../base/index.ts";
 import type { LoginState } from "../credentials/index.ts";
 import type { Hold, Judgement, WorkResolver } from "../dispatch/index.ts";
@@ -32,6 +41,8 @@ export interface PromptDeps {
     findSession(job: string): string | null;
     findLastSession(laneId: string, agent: string): string | null;
   };
+  /** What came of the questions with whose outcome the job's present attempt begins, oldest first. */
+  readonly outcomesOf: (job: Job) => readonly QuestionOutcome[];
   readonly accounts: AccountBook;
   /** An attempt failed for want of a login. Called in the middle of the commit: only schedule there. */
   readonly onLoginFailed: (job: Job, agent: AgentName, account: string | null) => void;
@@ -80,11 +91,14 @@ async function resolve(deps: PromptDeps, job: Job): Promise<StartWork> {
   const { args, env } = deps.extrasOf(agent.name);
   const login = agent.logins.length === 0 ? null : deps.loginOf(agent.name);
   const usable = login?.kind === "usable" ? login.login : null;
+  const own = job.state.attempt > 1 ? deps.sessions.findSession(job.id) : null;
+  const outcomes = deps.outcomesOf(job);
   const command = agent.command({
     node: LANE_NODE,
     program,
-    prompt: work.prompt,
-    resume: sessionOf(deps, job, { agent: agent.name, session: work.session }),
+    prompt: composeOutcomePrompt(agent, { prompt: work.prompt, resumed: own !== null, outcomes }),
+    // A later attempt goes on where the one before it was.
+    resume: own ?? sessionOf(deps, job.laneId, { agent: agent.name, session: work.session }),
     newSession: sessionId(job.id, job.state.attempt),
     login: usable?.name ?? null,
     guide: agent.guide === null ? null : await deps.guide(job.laneId),
@@ -104,17 +118,14 @@ async function resolve(deps: PromptDeps, job: Job): Promise<StartWork> {
   };
 }
 
-/** A later attempt goes on where the one before it was. */
+/** The session that the caller wanted; null for a new one. */
 function sessionOf(
   deps: PromptDeps,
-  job: Job,
+  laneId: string,
   wanted: { readonly agent: string; readonly session: string },
 ): string | null {
-  const own = job.state.attempt > 1 ? deps.sessions.findSession(job.id) : null;
-  if (own !== null) return own;
   if (wanted.session === "new") return null;
-  if (wanted.session !== "continue") return wanted.session;
-  return deps.sessions.findLastSession(job.laneId, wanted.agent);
+  return wanted.session === "continue" ? deps.sessions.findLastSession(laneId, wanted.agent) : wanted.session;
 }
 
 /** The same UUID whenever the same attempt is sent. */

@@ -1,5 +1,10 @@
+import type { DoctorReport } from "../doctor/index.ts";
 import type { StatusService } from "../hostapi/index.ts";
+import type { ApiDoctor } from "../protocol/index.ts";
 import type { Core } from "./core.ts";
+
+/** The machine's findings, without mending anything. */
+export type DaemonDoctor = (opts: { readonly signal?: AbortSignal | undefined }) => Promise<DoctorReport>;
 
 /** Facts of this process. */
 export interface DaemonFacts {
@@ -10,6 +15,8 @@ export interface DaemonFacts {
   readonly imageReference: string;
   /** The page's address, once it is served. */
   readonly api: () => string | null;
+  /** Looks at this machine as `lane doctor` does. */
+  readonly doctor: DaemonDoctor;
   /** Begins the shutdown. */
   readonly shutdown: () => void;
 }
@@ -17,6 +24,7 @@ export interface DaemonFacts {
 /** The daemon as the host API shows it. */
 export function createStatusService(core: Core, facts: DaemonFacts): StatusService {
   const { supervisor, dispatcher, store } = core;
+  let looking: Promise<ApiDoctor> | null = null;
   return {
     status: async (opts) => {
       const { engine } = supervisor;
@@ -41,11 +49,27 @@ export function createStatusService(core: Core, facts: DaemonFacts): StatusServi
         lanes: countBy(supervisor.list(), (view) => view.state.phase),
         jobs: store.jobs.countByPhase(),
         stuckJobs: dispatcher.countStuck(),
+        feedSeq: store.feed.latest(),
       };
     },
     readiness: () => ({ store: true, engine: supervisor.engine.kind === "up" }),
+    address: facts.api,
+    doctor: () => {
+      // A look starts programs and containers: pages that ask at once share it, and none of them ends it for the others.
+      looking ??= facts
+        .doctor({})
+        .then(toApiDoctor)
+        .finally(() => {
+          looking = null;
+        });
+      return looking;
+    },
     shutdown: facts.shutdown,
   };
+}
+
+function toApiDoctor({ ok, checks }: DoctorReport): ApiDoctor {
+  return { ok, checks: checks.map(({ id, title, level, detail, fix }) => ({ id, title, level, detail, fix })) };
 }
 
 function countBy<T>(items: readonly T[], keyOf: (item: T) => string): Record<string, number> {

@@ -130,8 +130,9 @@ function settle(
  */
 export function markLost(ctx: DispatchContext, job: Job, error: JobError): void {
   const unwanted = isActive(job.state) && job.state.cancelling;
-  const lost = ctx.writer.apply(job, { type: "lost", error });
-  if (lost.spec.retry !== "on_lost" || unwanted) return;
+  const goesOn = job.spec.retry === "on_lost" && !unwanted;
+  const lost = ctx.writer.apply(job, { type: "lost", error }, { goesOn });
+  if (!goesOn) return;
   ctx.writer.apply(lost, { type: "retry" }, { detail: `retry after ${error.code}: ${error.message}` });
 }
 

@@ -65,9 +65,7 @@ export function retry(ctx: DispatchContext, id: string): Job {
     throw new AppError({
       code: "request.invalid",
       message: `job ${job.id} is ${job.state.phase}: only a failed, cancelled or lost job is tried again`,
-      hint: isTerminal(job.state)
-        ? "submit it as a new job"
-        : `wait for it, or cancel it first: lane job cancel ${job.id}`,
+      hint: hintOfRetry(job),
     });
   }
   if (!ctx.store.jobs.hasLane(job.laneId)) {
@@ -114,6 +112,13 @@ export function findJob(ctx: DispatchContext, idOrPrefix: string): Job {
     message: `several jobs start with ${idOrPrefix}`,
     hint: "give more of the id; see lane jobs",
   });
+}
+
+function hintOfRetry({ id, state }: Job): string {
+  if (isTerminal(state)) return "submit it as a new job";
+  return state.phase === "awaiting_answer"
+    ? `answer what it asks: lane answer ${state.item}; or cancel it: lane job cancel ${id}`
+    : `wait for it, or cancel it first: lane job cancel ${id}`;
 }
 
 function keyConflict(laneId: string, known: Job): AppError {

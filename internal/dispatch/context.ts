@@ -4,7 +4,7 @@ import type { LaneCause, LaneSpec } from "../lane/index.ts";
 import type { JobWriter } from "./job-writer.ts";
 import type { LaneSlots } from "./lane-slot.ts";
 import type { DispatchPolicy } from "./policy.ts";
-import type { AttemptFiles, DispatchStore, WorkResolver } from "./ports.ts";
+import type { AttemptFiles, DispatchStore, JobQuestions, WorkResolver } from "./ports.ts";
 import type { Redact } from "./redact-events.ts";
 import type { Watch } from "./watch.ts";
 
@@ -20,6 +20,8 @@ export interface DispatcherDeps {
   /** What a lane's generation was created from, for failure reports. */
   readonly findSpec?: ((laneId: string, generation: number) => LaneSpec | null) | undefined;
   readonly work: WorkResolver;
+  /** What agents ask; left out, none asks anything. */
+  readonly questions?: JobQuestions | undefined;
   /**
    * Bytes of memory the host can give without swapping, null where it cannot be told. Quick; never throws. Left out,
    * memory keeps no job waiting.

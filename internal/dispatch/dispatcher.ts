@@ -1,6 +1,7 @@
 import { TaskGroup } from "../base/index.ts";
-import type { Job, JobLogEvent, JobSpec, WorkerEvent } from "../job/index.ts";
+import type { HostEventBody, Job, JobLogEvent, JobSpec, WorkerEvent } from "../job/index.ts";
 import type { HeartbeatReport } from "../protocol/index.ts";
+import { questionSettled, wakeAnswered } from "./answers.ts";
 import { attachLink, detachLink } from "./attach.ts";
 import { cancel, findJob, retry, type Submitted, setWaiting, submit } from "./commands.ts";
 import type { DispatchContext, DispatcherDeps } from "./context.ts";
@@ -69,6 +70,13 @@ export interface Dispatcher extends AsyncDisposable {
   setWaiting(laneId: string, reason: string | null): void;
   /** What a queued job waits for when its lane could begin it now: room, or its account. Never stored. */
   waitingOf(job: Job): Wait | null;
+  /**
+   * A question of the job was answered, has expired or was put away: queues it again if it waits for nothing else. Within
+   * the commit of that, or after it; for any job, as often as you like. @throws store.*
+   */
+  onQuestionSettled(id: string): void;
+  /** Adds to a job's log what its agent reported. Within the commit of that. @throws job.not_found, store.* */
+  logReport(id: string, attempt: number, report: Extract<HostEventBody, { readonly type: "report" }>): void;
   /** What holds jobs may have changed: looks again at those that wait. Never throws. */
   readmit(): void;
   /** How far a job is known to have come; null for one that does not run. Never stored. */
@@ -93,7 +101,8 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     watch.wake();
     deps.onActivity(laneId);
   };
-  const writer = createJobWriter({ store, clock, log, onJob: hub.wake, onLane, onFailed });
+  const onEnd = (job: string) => deps.questions?.close(job);
+  const writer = createJobWriter({ store, clock, log, onEnd, onJob: hub.wake, onLane, onFailed });
   const ingest = createIngest(() => ctx);
   const pump = createPump(() => ctx);
   const watch = createWatch(() => ctx);
@@ -109,6 +118,8 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   };
   writer.commit(() => {
     for (const job of jobs.listActive(null)) writer.apply(job, { type: "unreachable" });
+    // What was answered when the process before this one ended.
+    for (const job of jobs.listAwaiting(null)) wakeAnswered(ctx, job);
   });
   mendFiles(deps);
   if (jobs.listActive(null).length > 0) watch.wake();
@@ -151,6 +162,12 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     },
     setWaiting: (laneId, reason) => setWaiting(ctx, laneId, reason),
     waitingOf: pump.waitingOf,
+    onQuestionSettled: (id) => questionSettled(ctx, id),
+    logReport: (id, attempt, report) =>
+      writer.commit(() => {
+        jobs.appendHostEvent(id, attempt, clock.nowMs(), report);
+        writer.touch(id);
+      }),
     readmit: pump.readmit,
     busy: (laneId) => jobs.hasActive(laneId),
     queued: (laneId) => jobs.countQueued(laneId),

@@ -1,5 +1,6 @@
 import { AppError, faultPoint, toAppError } from "../base/index.ts";
 import { isActive, type Job, type WorkerEvent } from "../job/index.ts";
+import { decideEnd, wakeAnswered } from "./answers.ts";
 import type { DispatchContext } from "./context.ts";
 import { type Ack, attemptKey, keepAck, type LaneSlot } from "./lane-slot.ts";
 import { toJobEvent } from "./outcome.ts";
@@ -226,8 +227,12 @@ function append(
     ctx.store.jobs.appendWorkerEvents(job.id, attempt, events.slice(from, i + 1));
     from = i + 1;
     // The worker's clock is the lane's; a time ahead of ours is not believed.
-    job = ctx.writer.apply(job, change.event, { atMs: Math.min(event.atMs, ctx.clock.nowMs()) });
-    if (change.again !== null) job = ctx.writer.apply(job, { type: "retry" }, { detail: change.again });
+    const end = decideEnd(job, change.event, ctx.questions?.listPending(job.id) ?? []);
+    const goesOn = change.again !== null;
+    job = ctx.writer.apply(job, end, { atMs: Math.min(event.atMs, ctx.clock.nowMs()), goesOn });
+    if (goesOn) job = ctx.writer.apply(job, { type: "retry" }, { detail: change.again });
+    // What was answered between the end and now.
+    job = wakeAnswered(ctx, job);
   }
   ctx.store.jobs.appendWorkerEvents(job.id, attempt, events.slice(from));
   return job;

@@ -1,6 +1,8 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { isTerminal, type JobLogEvent } from "../job/index.ts";
+import { isActive, isTerminal, type JobLogEvent, type JobWork } from "../job/index.ts";
+import type { StoredAttempt } from "../store/index.ts";
+import type { WorkResolver } from "./ports.ts";
 import { type Bench, command, openBench, settle } from "./testing/bench.ts";
 import { result, type SpooledAttempt } from "./testing/fake-lane.ts";
 
@@ -8,8 +10,14 @@ import { result, type SpooledAttempt } from "./testing/fake-lane.ts";
 const step = fc.oneof(
   {
     weight: 3,
-    arbitrary: fc.record({ op: fc.constant("submit" as const), retry: fc.constantFrom("never", "on_lost") }),
+    arbitrary: fc.record({
+      op: fc.constant("submit" as const),
+      retry: fc.constantFrom("never", "on_lost"),
+      asks: fc.boolean(),
+    }),
   },
+  { weight: 1, arbitrary: fc.record({ op: fc.constant("ask" as const), at: fc.nat(9) }) },
+  { weight: 1, arbitrary: fc.record({ op: fc.constant("answer" as const), at: fc.nat(9), told: fc.boolean() }) },
   { weight: 6, arbitrary: fc.record({ op: fc.constant("work" as const), at: fc.nat(9) }) },
   { weight: 5, arbitrary: fc.record({ op: fc.constant("open" as const), early: fc.boolean(), order: fc.nat(3) }) },
   { weight: 4, arbitrary: fc.record({ op: fc.constant("settle" as const) }) },
@@ -26,33 +34,75 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.record({ op: fc.constant("full" as const), full: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ op: fc.constant("pause" as const), pause: fc.boolean() }) },
 );
+/** What those do that ask, and those who answer them. */
+const asking = fc.oneof(
+  { weight: 2, arbitrary: fc.record({ op: fc.constant("ask" as const), at: fc.nat(9) }) },
+  { weight: 2, arbitrary: fc.record({ op: fc.constant("answer" as const), at: fc.nat(9), told: fc.boolean() }) },
+  { weight: 4, arbitrary: fc.record({ op: fc.constant("work" as const), at: fc.constantFrom(0, 6, 6, 7) }) },
+  { weight: 1, arbitrary: fc.record({ op: fc.constant("open" as const), early: fc.boolean(), order: fc.nat(3) }) },
+);
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
 it("ends each job once, runs each attempt once, and loses or repeats no event, whatever is interleaved", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 60 }), async (steps) => {
-      await using bench = openBench();
+      await using bench = openBench({ work: WORK });
       const jobs: string[] = [];
       for (const one of steps) await run(bench, jobs, one);
-      await drain(bench);
-      for (const job of jobs) check(bench, job);
-      expect(new Set(bench.lane.ledger).size).toBe(bench.lane.ledger.length);
-      for (const one of bench.lane.spool().values()) checkSpool(bench, one);
+      await checkAll(bench, jobs);
     }),
     { numRuns: RUNS, interruptAfterTimeLimit: 50_000 },
   );
 }, 60_000);
 
+it("has each answer acted on once, whatever else happens to those who ask", async () => {
+  let acted = 0;
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.oneof(asking, step), { minLength: 5, maxLength: 40 }), async (steps) => {
+      await using bench = openBench({ work: WORK });
+      const jobs: string[] = [];
+      bench.lane.open();
+      await run(bench, jobs, { op: "submit", retry: "on_lost", asks: true });
+      await settle();
+      work(bench, 0);
+      await settle();
+      ask(bench, 0);
+      for (const one of steps) {
+        await run(bench, jobs, one);
+        await settle();
+      }
+      await checkAll(bench, jobs);
+      acted += jobs.reduce((sum, job) => sum + countActed(bench, job), 0);
+    }),
+    { numRuns: RUNS, interruptAfterTimeLimit: 50_000 },
+  );
+  expect(acted).toBeGreaterThan(RUNS / 8);
+}, 60_000);
+
 const RUNS = 80;
+
+/** Prompts as well, which are told nothing here. */
+const WORK: WorkResolver = {
+  settle: (spec) => spec,
+  resolve: async () => ({ argv: ["a"], env: {}, cwd: "/w", stdin: "", deadlineMs: null, outputCapBytes: 1 }),
+  holdOf: () => null,
+  judge: () => null,
+};
+const PROMPT: JobWork = { kind: "prompt", prompt: "ask", agent: "claude", session: "new" };
 
 async function run(bench: Bench, jobs: string[], one: Step): Promise<void> {
   const { lane } = bench;
   switch (one.op) {
     case "submit":
       return tolerating(() => {
-        const spec = command({ retry: one.retry === "never" ? "never" : "on_lost" });
+        const retry = one.retry === "never" ? "never" : "on_lost";
+        const spec = command({ retry, ...(one.asks && { work: PROMPT }) });
         jobs.push(bench.dispatcher.submit({ laneId: "demo", spec }).job.id);
       });
+    case "ask":
+      return ask(bench, one.at);
+    case "answer":
+      return answer(bench, jobs[one.at % Math.max(1, jobs.length)], one.told);
     case "work":
       return work(bench, one.at);
     case "open":
@@ -130,6 +180,31 @@ function work(bench: Bench, at: number): void {
   else bench.lane.exit(job, at % 2, attempt);
 }
 
+/** An attempt that runs, and is the one that counts, asks something. */
+function ask(bench: Bench, at: number): void {
+  const running = [...bench.lane.spool().values()].filter((one) => one.phase === "running");
+  const one = running[at % Math.max(1, running.length)];
+  if (!one || !bench.lane.link()) return;
+  const { state } = bench.dispatcher.findJob(one.job);
+  if (isActive(state) && state.attempt === one.attempt) bench.questions.ask(one.job, one.attempt);
+}
+
+/** The oldest open question of the job is answered; `told`: with that its job is, else the process is about to die. */
+function answer(bench: Bench, job: string | undefined, told: boolean): void {
+  if (job === undefined) return;
+  const open = bench.questions.listPending(job).find(({ settled }) => !settled);
+  if (!open) return;
+  tolerating(() => {
+    bench.store.transaction(() => {
+      bench.questions.answer(open.id);
+      if (told) bench.dispatcher.onQuestionSettled(job);
+    });
+  });
+  if (told) return;
+  bench.full = false;
+  bench.restart();
+}
+
 /** Everything works again, until nothing is left to do. */
 async function drain(bench: Bench): Promise<void> {
   const { lane } = bench;
@@ -140,13 +215,28 @@ async function drain(bench: Bench): Promise<void> {
     await settle();
     if (!lane.link()) lane.open();
     await settle();
+    const waiting = bench.store.jobs.listAwaiting(null);
+    for (const { id } of waiting) answer(bench, id, true);
     const open = [...lane.spool().values()].filter((one) => one.phase !== "finished");
-    if (open.length === 0 && !bench.dispatcher.busy("demo") && bench.dispatcher.queued("demo") === 0) return;
-    for (let k = 0; k < open.length; k++) work(bench, 5);
+    if (
+      waiting.length === 0 &&
+      open.length === 0 &&
+      !bench.dispatcher.busy("demo") &&
+      bench.dispatcher.queued("demo") === 0
+    )
+      return;
+    for (let k = 0; k < open.length; k++) work(bench, 6);
     // A process that hangs on to a link which is gone for the worker sees it close at last.
     if (i % 10 === 9) lane.cut();
   }
   throw new Error("the bench never came to rest");
+}
+
+async function checkAll(bench: Bench, jobs: readonly string[]): Promise<void> {
+  await drain(bench);
+  for (const job of jobs) check(bench, job);
+  expect(new Set(bench.lane.ledger).size).toBe(bench.lane.ledger.length);
+  for (const one of bench.lane.spool().values()) checkSpool(bench, one);
 }
 
 function check(bench: Bench, id: string): void {
@@ -161,7 +251,28 @@ function check(bench: Bench, id: string): void {
   expect(phases.at(-1)).toBe(state.phase);
   const attempts = bench.store.jobs.listAttempts(id);
   for (const one of attempts.filter((each) => each.outcome !== null)) expect(one.outcome?.attempt).toBe(one.attempt);
+  checkAnswers(bench, id, attempts);
 }
+
+/** Each answer is acted on once: by the one attempt that began with it and ended by itself. */
+function checkAnswers(bench: Bench, id: string, attempts: readonly StoredAttempt[]): void {
+  const { state, spec } = bench.dispatcher.findJob(id);
+  expect(bench.questions.listPending(id).filter(({ settled }) => !settled)).toEqual([]);
+  const acted = actedOn(bench, id, attempts);
+  expect(new Set(acted).size).toBe(acted.length);
+  const log = bench.store.jobs.readEvents(id, { after: 0, limit: 100_000 });
+  const unwanted = log.some((event) => event.type === "state" && event.detail?.startsWith("cancel"));
+  if (state.phase !== "succeeded" || unwanted || spec.work.kind !== "prompt") return;
+  const answered = bench.questions.of(id).filter((item) => item.state.phase === "answered");
+  expect(new Set(acted)).toEqual(new Set(answered.map((item) => item.id)));
+}
+
+function actedOn(bench: Bench, id: string, attempts: readonly StoredAttempt[]): readonly string[] {
+  const well = attempts.filter(({ outcome }) => outcome?.phase === "succeeded" || outcome?.phase === "awaiting_answer");
+  return well.flatMap(({ attempt }) => bench.store.jobs.listAnswers(id, attempt));
+}
+
+const countActed = (bench: Bench, id: string): number => actedOn(bench, id, bench.store.jobs.listAttempts(id)).length;
 
 const TERMINAL = new Set(["succeeded", "failed", "cancelled", "lost"]);
 

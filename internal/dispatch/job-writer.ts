@@ -12,8 +12,15 @@ export interface JobWriter {
   commit<T>(fn: () => T): T;
   /** Records a new job. */
   insert(job: Job): void;
-  /** Applies `event`; `atMs` is when it happened, now when left out. Returns the job as it then is. */
-  apply(job: Job, event: JobEvent, opts?: { readonly atMs?: number; readonly detail?: string | null }): Job;
+  /**
+   * Applies `event`; `atMs` is when it happened, now when left out. `goesOn`: this end is followed by a retry in the same
+   * commit, so what its agent has asked stays open. Returns the job as it then is.
+   */
+  apply(
+    job: Job,
+    event: JobEvent,
+    opts?: { readonly atMs?: number; readonly detail?: string | null; readonly goesOn?: boolean },
+  ): Job;
   /** Something other than its state has changed about the job, as its log. */
   touch(job: string): void;
   /** An entry of the feed about a job whose state stays as it is. */
@@ -25,6 +32,8 @@ export interface JobWriterDeps {
   readonly store: DispatchStore;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Within the commit of a job's end. */
+  readonly onEnd?: ((job: string) => void) | undefined;
   /** After a commit that touched the job. */
   readonly onJob: (job: string) => void;
   /** After the commit in which an attempt failed or was lost; the generation that had it. Must not throw. */
@@ -110,6 +119,7 @@ export function createJobWriter(deps: JobWriterDeps): JobWriter {
         store.jobs.save(next);
         recordAttempt(store, job.state, next, clock.nowMs());
         record(next, job.state, event.type, opts.detail ?? detailOf(state));
+        if (isTerminal(state) && opts.goesOn !== true) deps.onEnd?.(job.id);
         if (isActive(job.state) && (state.phase === "failed" || state.phase === "lost")) {
           const { generation } = job.state;
           lines.push(() => deps.onFailed?.(next, generation));
@@ -131,7 +141,7 @@ function recordAttempt(store: DispatchStore, from: JobState, job: Job, atMs: num
   if (isActive(state)) {
     const known = isActive(from) && from.generation === state.generation;
     if (!known) store.jobs.putAttempt(job.id, state.attempt, state.generation, atMs);
-  } else if (isTerminal(state) && isActive(from)) {
+  } else if (isActive(from) && (isTerminal(state) || state.phase === "awaiting_answer")) {
     store.jobs.endAttempt(job.id, state.attempt, state, atMs);
   }
 }

@@ -30,7 +30,7 @@ export function laneDied(ctx: DispatchContext, death: LaneDeath): void {
 }
 
 /**
- * The lane is being removed for good, its container and volume are gone: queued jobs are cancelled, active ones end.
+ * The lane is being removed for good, its container and volume are gone: jobs that wait are cancelled, active ones end.
  * None is retried, and their files go. May be repeated.
  */
 export function laneRemoved(ctx: DispatchContext, laneId: string): void {
@@ -40,7 +40,7 @@ export function laneRemoved(ctx: DispatchContext, laneId: string): void {
     for (const job of ctx.store.jobs.listActive(laneId)) {
       resolveDead(ctx, { ...job, spec: { ...job.spec, retry: "never" } }, false);
     }
-    for (const job of ctx.store.jobs.listQueued(laneId)) {
+    for (const job of [...ctx.store.jobs.listQueued(laneId), ...ctx.store.jobs.listAwaiting(laneId)]) {
       ctx.writer.apply(job, { type: "cancel" }, { detail: "the lane was removed" });
     }
   });

@@ -1,11 +1,11 @@
 import type {
+  AttemptEnd,
   HostEventBody,
   Job,
   JobError,
   JobLogEvent,
   JobResult,
   JobSpec,
-  TerminalState,
   WorkerEvent,
 } from "../job/index.ts";
 import type { AttemptReport, StartWork } from "../protocol/index.ts";
@@ -52,6 +52,25 @@ export interface AttemptRecord {
   readonly lastSeq: number;
   /** The worker's `finished` is on record: nothing may follow. */
   readonly finished: boolean;
+  /** How it ended; null while it has not. */
+  readonly outcome: { readonly phase: AttemptEnd["phase"] } | null;
+}
+
+/** Something that a job's agent has asked, and has not got an answer to yet. */
+export interface PendingQuestion {
+  readonly id: string;
+  /** Nobody need do anything more: it was answered, its time has come, or it was put away. */
+  readonly settled: boolean;
+}
+
+/** What agents have asked, as far as their jobs depend on it. Synchronous; all calls join the commit under way. */
+export interface JobQuestions {
+  /** What the job's agent has asked and not been told the outcome of, oldest first. */
+  listPending(job: string): readonly PendingQuestion[];
+  /** An attempt that is on record begins with the outcome of these. May be repeated. */
+  markDelivered(items: readonly string[]): void;
+  /** The job has ended: what is still open is put away. */
+  close(job: string): void;
 }
 
 /** Jobs on record. All calls are synchronous and durable when they return; `store.*` errors otherwise. */
@@ -74,10 +93,15 @@ export interface JobRecords {
   countQueued(laneId: string): number;
   listActive(laneId: string | null): readonly Job[];
   hasActive(laneId: string): boolean;
+  /** Those in `awaiting_answer`; of all lanes for null. */
+  listAwaiting(laneId: string | null): readonly Job[];
   hasLane(laneId: string): boolean;
   putAttempt(job: string, attempt: number, generation: number, atMs: number): void;
-  endAttempt(job: string, attempt: number, outcome: TerminalState, atMs: number): void;
+  endAttempt(job: string, attempt: number, outcome: AttemptEnd, atMs: number): void;
   findAttempt(job: string, attempt: number): AttemptRecord | null;
+  /** Ids of the questions with whose outcome an attempt begins. */
+  putAnswers(job: string, attempt: number, items: readonly string[]): void;
+  listAnswers(job: string, attempt: number): readonly string[];
   listAcked(
     laneId: string,
     limit: number,
@@ -114,7 +138,7 @@ export interface DispatchStore {
 
 /** What keeps a job from being started although its lane could. */
 export interface Hold {
-  readonly reason: "limit" | "backoff" | "login" | "agent";
+  readonly reason: "limit" | "backoff" | "login" | "agent" | "setup";
   /** For people. */
   readonly detail: string;
   /** When it ends by itself, ms since the epoch; null when something has to happen first. */

@@ -38,6 +38,11 @@ export function moved(progress: Progress, now: Moment): Progress {
   return { ...progress, lastAtMs: now.wallMs, sinceMs: now.monotonicMs };
 }
 
+/** It does nothing because a person is to say something first: that is no sign of progress, nor of none. */
+export function excused(progress: Progress, now: Moment): Progress {
+  return { ...progress, sinceMs: now.monotonicMs };
+}
+
 /**
  * A heartbeat has come. Whoever used CPU time, or has other processes than before, has moved. With the first one watching
  * begins; it is no sign of progress, and later links go on from it: one that comes and goes must not look like work.

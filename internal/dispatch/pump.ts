@@ -1,6 +1,7 @@
 import { faultPoint, hasCode, toError } from "../base/index.ts";
 import { isActive, type Job } from "../job/index.ts";
 import { decideAdmission, inTurn, type WaitReason } from "./admission.ts";
+import { carryAnswers } from "./answers.ts";
 import type { DispatchContext } from "./context.ts";
 import type { LaneSlot } from "./lane-slot.ts";
 import type { Hold } from "./ports.ts";
@@ -73,7 +74,12 @@ export function createPump(context: () => DispatchContext): Pump {
     const slot = freeSlot(ctx, job.laneId);
     if (!slot?.link) return null;
     faultPoint("laned.before-dispatch");
-    const next = ctx.writer.apply(job, { type: "dispatch", generation: slot.link.generation });
+    const { generation } = slot.link;
+    const next = ctx.writer.commit(() => {
+      const made = ctx.writer.apply(job, { type: "dispatch", generation });
+      carryAnswers(ctx, made);
+      return made;
+    });
     faultPoint("laned.dispatched");
     sendStart(ctx, slot, slot.link, next);
     return null;

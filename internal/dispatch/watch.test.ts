@@ -54,6 +54,17 @@ describe("a job that gets nowhere", () => {
     ]);
   });
 
+  it("is not stuck while a person is to answer its agent", async () => {
+    const job = await open({ stuckAction: "cancel" });
+    const id = bench.questions.ask(job.id);
+    live(job, 60 * MINUTE);
+    expect([feedOf("job.stuck"), stateOf(job)]).toMatchObject([[], { phase: "running", cancelling: false }]);
+    bench.questions.answer(id);
+    bench.questions.markDelivered([id]);
+    live(job, 12 * MINUTE);
+    expect(feedOf("job.stuck")).toHaveLength(1);
+  });
+
   it("is stuck no more when it says something", async () => {
     const job = await open();
     live(job, 12 * MINUTE);

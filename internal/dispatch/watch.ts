@@ -5,7 +5,7 @@ import { type CancelWait, moveCancelClocks } from "./cancel-clock.ts";
 import { cancel } from "./commands.ts";
 import type { DispatchContext } from "./context.ts";
 import { attemptKey } from "./lane-slot.ts";
-import { firstLook, heard, type Moment, moved, type Progress, stuckForMs } from "./progress.ts";
+import { excused, firstLook, heard, type Moment, moved, type Progress, stuckForMs } from "./progress.ts";
 
 /** How far a running job is known to have come. */
 export interface JobProgress {
@@ -112,6 +112,10 @@ export function createWatch(context: () => DispatchContext): Watch {
     }
     const forMs = stuckAfterMs === null ? null : stuckForMs(at, ctx.clock.monotonicMs(), stuckAfterMs);
     if (forMs === null || state.cancelling || told.has(key)) return;
+    if (ctx.questions?.listPending(job.id).some(({ settled }) => !settled)) {
+      progress.set(key, excused(at, now()));
+      return;
+    }
     ctx.writer.note("job.stuck", job, { ...data, forMs, action: stuckAction });
     told.set(key, at.sinceMs);
     ctx.log.warn({ lane: job.laneId, jobId: job.id, attempt: state.attempt, forMs, stuckAction }, "job is stuck");

@@ -1,24 +1,29 @@
-import { readdir, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
-import { AppError } from "../base/index.ts";
+import { readdir, readFile, rm, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { AppError, hasCode } from "../base/index.ts";
+import { type ChosenBranch, chooseBranch } from "./choose-branch.ts";
 import type { Repository } from "./describe-repository.ts";
 import type { HardenedGit } from "./hardened-git.ts";
+import { foreignOwner, makeFolder } from "./repository-owner.ts";
 import { canonicalPath, findWorktreeGitDir, listWorktrees, type WorktreeEntry } from "./worktree-list.ts";
+import { markMade, startOf } from "./worktree-mark.ts";
 
 /** What to make. */
 export interface AddWorktree {
   readonly repo: Pick<Repository, "path" | "gitDir">;
-  /** Absolute; its parents are made. */
+  /** Where a new one goes. Absolute; its parents are made. */
   readonly path: string;
   readonly branch: string;
-  /** Where a new branch starts: any name of a commit. Not looked at when the branch exists. */
-  readonly from: string;
+  /** Where a new branch starts: any name of a commit. Null: at the one remote branch of its name, else at HEAD. */
+  readonly from: string | null;
+  /** The lane that has the work tree at this path already; null for none. */
+  readonly laneAt?: ((path: string) => string | null) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /** A work tree that is there now. */
 export interface AddedWorktree {
-  /** Canonical. */
+  /** Canonical; an adopted one is where it was. */
   readonly path: string;
   /** Its private git dir inside the repository's. */
   readonly gitDir: string;
@@ -26,6 +31,8 @@ export interface AddedWorktree {
   readonly commit: string;
   readonly createdBranch: boolean;
   readonly createdWorktree: boolean;
+  /** It was somebody's before. */
+  readonly adopted: boolean;
 }
 
 /** A checkout may be large. */
@@ -35,9 +42,9 @@ const CHECKOUT_TIMEOUT_MS = 15 * 60_000;
 const ROLLBACK_TIMEOUT_MS = 30_000;
 
 /**
- * Makes a work tree for `branch` at `path`: a new branch starts at `from`, an existing one is adopted, and so is a
- * work tree of that branch that is already there. May be repeated after an interruption. Runs no hook and no filter of
- * the repository: files under a filter (as git-lfs) arrive as they are stored.
+ * Makes a work tree for `branch` at `path`: {@link chooseBranch} says for which; a work tree of that branch that is
+ * already there is adopted, wherever it is. May be repeated after an interruption. Runs no hook and no filter of the
+ * repository: files under a filter (as git-lfs) arrive as they are stored.
  * @throws git.conflict (branch or folder in use), usage.invalid (branch name, ref), git.failed
  */
 export async function addWorktree(git: HardenedGit, wanted: AddWorktree): Promise<AddedWorktree> {
@@ -45,92 +52,108 @@ export async function addWorktree(git: HardenedGit, wanted: AddWorktree): Promis
   const signal = wanted.signal;
   const path = await canonicalPath(wanted.path);
   const query = (args: readonly string[]) => git({ gitDir, cwd: gitDir, signal, args, okExits: [0, 1, 128] });
-  await checkBranchName(query, wanted.branch);
-  const ref = `refs/heads/${wanted.branch}`;
-
-  const entry = adoptable(await listWorktrees(git, { gitDir, signal }), path, wanted.branch);
-  const tip = await query(["rev-parse", "--verify", "--quiet", "--end-of-options", `${ref}^{commit}`]);
-  const createdBranch = tip.exitCode !== 0;
+  const chosen = await chooseBranch(query, wanted.branch, wanted.from);
+  const { branch, commit } = chosen;
+  const entry = adoptable(await listWorktrees(git, { gitDir, signal }), path, branch, wanted.laneAt);
   if (entry !== null && !entry.prunable) {
-    const own = await privateGitDir(gitDir, path);
+    const own = await privateGitDir(gitDir, entry.path);
     // No index yet: an earlier call was interrupted between registering and checking out.
-    if (!(await exists(join(own, "index")))) await checkOut(git, own, path, signal);
-    return {
-      path,
-      gitDir: own,
-      branch: wanted.branch,
-      commit: tip.stdout,
-      createdBranch: false,
-      createdWorktree: false,
-    };
+    if (entry.path === path && !(await exists(join(own, "index")))) {
+      await markMade(own, commit);
+      await checkOut(git, own, path, signal);
+    }
+    const adopted = (await startOf(own)) === null;
+    return { path: entry.path, gitDir: own, branch, commit, createdBranch: false, createdWorktree: false, adopted };
   }
-  const commit = createdBranch ? await resolveCommit(query, wanted.from) : tip.stdout;
   if (await isOccupied(path)) {
     throw conflict(
       `${path} exists already and is not a work tree of ${wanted.repo.path}`,
       "move it away, or choose another name",
     );
   }
+  const createdBranch = chosen.kind === "new";
   try {
+    const owner = await foreignOwner(gitDir);
+    if (owner !== null) await makeFolder(dirname(path), owner);
     // Registered first and filled afterwards: which filters exist can depend on the new git dir itself.
     const options = ["--no-checkout", "--quiet", ...(entry === null ? [] : ["--force"])];
-    const target = createdBranch
-      ? ["--no-track", "-b", wanted.branch, "--", path, commit]
-      : ["--", path, wanted.branch];
-    await git({ gitDir, cwd: gitDir, signal, args: ["worktree", "add", ...options, ...target] });
+    await git({ gitDir, cwd: gitDir, signal, args: ["worktree", "add", ...options, ...targetOf(chosen, path)] });
     const own = await privateGitDir(gitDir, path);
+    await checkHead(own, branch);
+    await markMade(own, commit);
     await checkOut(git, own, path, signal);
-    return { path, gitDir: own, branch: wanted.branch, commit, createdBranch, createdWorktree: true };
+    return { path, gitDir: own, branch, commit, createdBranch, createdWorktree: true, adopted: false };
   } catch (error) {
-    await rollBack(git, gitDir, path, createdBranch ? { ref, commit } : null);
-    throw error;
+    await rollBack(git, gitDir, path, createdBranch ? { ref: `refs/heads/${branch}`, commit } : null);
+    throw createdBranch ? inTheWay(error, branch) : error;
   }
 }
 
-type Query = (args: readonly string[]) => Promise<{ readonly exitCode: number; readonly stdout: string }>;
+function targetOf(chosen: ChosenBranch, path: string): readonly string[] {
+  if (chosen.kind === "existing") return ["--", path, chosen.branch];
+  const { branch, commit, upstream } = chosen;
+  const track = upstream === null ? ["--no-track", "-b", branch] : ["--track", "-b", branch];
+  return [...track, "--", path, upstream ?? commit];
+}
 
-/** The entry at `path` when it can be taken over, null when there is none. */
-function adoptable(entries: readonly WorktreeEntry[], path: string, branch: string): WorktreeEntry | null {
+/** The entry that can be taken over, null when there is none. */
+function adoptable(
+  entries: readonly WorktreeEntry[],
+  path: string,
+  branch: string,
+  laneAt: AddWorktree["laneAt"],
+): WorktreeEntry | null {
+  const named = JSON.stringify(branch);
   const here = entries.find((entry) => entry.path === path) ?? null;
   if (here !== null && here.branch !== branch) {
     throw conflict(
-      `${path} is a work tree of ${here.branch === null ? "a detached commit" : `branch ${JSON.stringify(here.branch)}`}, not of ${JSON.stringify(branch)}`,
+      `${path} is a work tree of ${here.branch === null ? "a detached commit" : `branch ${JSON.stringify(here.branch)}`}, not of ${named}`,
       "choose another name, or remove that work tree",
     );
   }
-  const elsewhere = entries.find((entry) => entry.branch === branch && entry.path !== path);
-  if (elsewhere !== undefined) {
+  const found = here ?? entries.find((entry) => entry.branch === branch) ?? null;
+  if (found === null) return null;
+  if (found === entries[0]) {
     throw conflict(
-      `branch ${JSON.stringify(branch)} is checked out in ${elsewhere.path}`,
-      elsewhere.prunable
-        ? "that folder is gone: run git worktree prune in the repository"
-        : "choose another branch, or switch that work tree to another one",
+      `branch ${named} is checked out in ${found.path}, the repository's main work tree`,
+      `switch that to another branch (git -C ${found.path} switch <branch>), or start a new branch there: --from ${branch}`,
     );
   }
-  if (here?.prunable && here.locked !== null) {
+  const lane = laneAt?.(found.path) ?? null;
+  if (lane !== null) {
+    throw conflict(`branch ${named} is that of lane ${lane}`, `use that lane, or start a new branch: --from ${branch}`);
+  }
+  if (here === null && found.prunable) {
+    throw conflict(
+      `branch ${named} is checked out in ${found.path}`,
+      "that folder is gone: run git worktree prune in the repository",
+    );
+  }
+  if (found.prunable && found.locked !== null) {
     throw conflict(`the folder of the locked work tree ${path} is gone`, `run: git worktree unlock ${path}`);
   }
-  return here;
+  return found;
 }
 
-async function checkBranchName(query: Query, branch: string): Promise<void> {
-  const checked = await query(["check-ref-format", `refs/heads/${branch}`]);
-  if (checked.exitCode === 0 && !branch.startsWith("-") && branch !== "HEAD") return;
+/** Whatever the name may also mean: the work tree is on the branch. */
+async function checkHead(own: string, branch: string): Promise<void> {
+  const head = await readFile(join(own, "HEAD"), "utf8");
+  if (head === `ref: refs/heads/${branch}\n`) return;
   throw new AppError({
     code: "usage.invalid",
-    message: `not a branch name: ${JSON.stringify(branch.slice(0, 80))}`,
-    hint: "see git help check-ref-format",
+    message: `git does not take ${JSON.stringify(branch.slice(0, 80))} for a branch`,
+    hint: "rename it: git branch -m",
   });
 }
 
-async function resolveCommit(query: Query, from: string): Promise<string> {
-  const found = await query(["rev-parse", "--verify", "--quiet", "--end-of-options", `${from}^{commit}`]);
-  if (found.exitCode === 0 && /^[0-9a-f]{40,64}$/.test(found.stdout)) return found.stdout;
-  throw new AppError({
-    code: "usage.invalid",
-    message: `there is no commit ${JSON.stringify(from.slice(0, 80))} in the repository`,
-    hint: "name a branch, tag or commit that git rev-parse knows; fetch it first when it is on a remote",
-  });
+/** A branch `a` and a branch `a/b` cannot be at once. */
+function inTheWay(error: unknown, branch: string): unknown {
+  const isTaken = hasCode(error, "git.failed") && /cannot lock ref|cannot create/.test(error.message);
+  if (!isTaken) return error;
+  return conflict(
+    `there cannot be a branch ${JSON.stringify(branch)} beside those there are: ${error.message}`,
+    "choose another branch: --branch",
+  );
 }
 
 /** Fills the work tree from HEAD. A lock left by a killed call is removed: nobody else fills an empty work tree. */

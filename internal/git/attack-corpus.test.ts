@@ -2,10 +2,14 @@ import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { addWorktree } from "./add-worktree.ts";
-import { ATTACK_CORPUS, makeOutside, type Outside } from "./attack-corpus.ts";
+import { ATTACK_CORPUS, HOSTILE_TREES, makeOutside, type Outside } from "./attack-corpus.ts";
 import { describeRepository } from "./describe-repository.ts";
+import { diffLane } from "./lane-diff.ts";
 import { countOnlyInLane, countUnimported, removeLaneRefs } from "./lane-refs.ts";
 import { hasOwnConfig, laneConfig, seedOfLane } from "./lane-seed.ts";
+import { laneTip } from "./lane-tip.ts";
+import { mergeLane } from "./merge-lane.ts";
+import { pushBranch } from "./push-branch.ts";
 import { removeWorktree, worktreeLosses } from "./remove-worktree.ts";
 import { makeTestRepo, type TestRepo } from "./testing.ts";
 import { makeTestLane, type TestLane } from "./testing-lane.ts";
@@ -19,8 +23,13 @@ beforeEach(async () => {
   outside = makeOutside(t.root);
   lane = await makeTestLane(t);
   await makeTestLane(t, "sibling");
+  // Where merges go: a branch that a developer has checked out.
+  t.raw(t.path, "worktree", "add", "--quiet", "-b", "target", join(t.root, "target"));
 });
 afterEach(() => t.dispose());
+
+/** Some hundred processes each, on a machine that has others to run. */
+const SLOW_MS = 60_000;
 
 /** A plant may break git as well: what counts is the harm. */
 const attempt = async (act: () => unknown): Promise<void> => {
@@ -28,6 +37,14 @@ const attempt = async (act: () => unknown): Promise<void> => {
     await act();
   } catch {
     // harmless
+  }
+};
+
+const attemptSync = (act: () => unknown): void => {
+  try {
+    act();
+  } catch {
+    // git did not take all of it
   }
 };
 
@@ -51,11 +68,33 @@ async function callProduct(): Promise<void> {
   t.write(join(path, "a.txt"), "eno\n");
   await attempt(() => lane.sync());
   await attempt(() => worktreeLosses(t.git, { repo: t, path }));
+  await compareAndMerge();
+  await attempt(() => pushBranch(t.git, { gitDir: t.gitDir, branch: "lane1" }));
   await attempt(() => countOnlyInLane(t.git, at));
   await attempt(() => countUnimported(t.git, { ...at, branch: "lane1" }));
   await attempt(() => removeWorktree(t.git, { repo: t, path, force: false }));
   await attempt(() => removeWorktree(t.git, { repo: t, path, force: true }));
   await attempt(() => removeLaneRefs(t.git, at));
+}
+
+/** Comparing, with a patch, and merging in every way: into a branch that is checked out, too. */
+async function compareAndMerge(): Promise<void> {
+  const { gitDir } = t;
+  const head = await laneTip({ gitDir, lane: "lane1", branch: "lane1" });
+  if (head === null) throw new Error("the lane's branch is gone");
+  const scratch = join(t.root, "scratch");
+  const wanted = { gitDir, worktree: lane.worktree, base: "main", head: Promise.resolve(head), scratch };
+  for (const patch of ["none", "text", "whole"] as const) {
+    const seen = await diffLane(t.git, { ...wanted, patch }).catch((error: Error) => ({ patch: error.message }));
+    if (seen.patch?.includes("untouched")) throw new Error("the victim was shown");
+  }
+  await attempt(() => diffLane(t.git, { ...wanted, base: "--output=victim", patch: "text", path: "--ext-diff" }));
+  const into = { gitDir, lane: "lane1", head, into: "target", ofLanes: [lane.worktree], scratch };
+  for (const strategy of ["ff", "merge", "squash"] as const) {
+    for (const dryRun of [true, false]) {
+      await attempt(() => mergeLane(t.git, { ...into, strategy, dryRun, allowFlagged: true }));
+    }
+  }
 }
 
 /** What is not the lane's: other branches and work trees, and the settings. */
@@ -66,18 +105,48 @@ const others = () => [
 ];
 
 describe("the attack corpus", () => {
-  it.each(ATTACK_CORPUS)("$name: does no harm to a host whose lanes have a git dir of their own", async ({ plant }) => {
-    const before = others();
-    lane.inside("commit", "--quiet", "--allow-empty", "-m", "work");
-    const agent = (cwd: string, ...args: string[]) =>
-      cwd === lane.worktree && args[0] !== "init" ? lane.inside(...args) : t.raw(cwd, ...args);
-    plant({ worktree: lane.worktree, gitDir: lane.private, common: lane.private, agent }, outside);
-    expect(outside.harm()).toEqual([]);
-    await callProduct();
-    expect([outside.harm(), others()]).toEqual([[], before]);
-    // The calls did their work meanwhile: the agent's commits are on the host.
-    expect(t.raw(t.path, "log", "-1", "--format=%s", "lane1")).toMatch(/^(work|a module)$/);
-  });
+  it.each(ATTACK_CORPUS)(
+    "$name: does no harm to a host whose lanes have a git dir of their own",
+    async ({ plant }) => {
+      const before = others();
+      lane.inside("commit", "--quiet", "--allow-empty", "-m", "work");
+      const agent = (cwd: string, ...args: string[]) =>
+        cwd === lane.worktree && args[0] !== "init" ? lane.inside(...args) : t.raw(cwd, ...args);
+      plant({ worktree: lane.worktree, gitDir: lane.private, common: lane.private, agent }, outside);
+      expect(outside.harm()).toEqual([]);
+      await callProduct();
+      expect([outside.harm(), others()]).toEqual([[], before]);
+      // The calls did their work meanwhile: the agent's commits are on the host, and in the developer's branch.
+      expect(t.raw(t.path, "rev-list", "--count", "target..lane1")).toBe("0");
+      expect(t.raw(t.path, "log", "-1", "--format=%s", "lane1")).toMatch(/^(work|a module)$/);
+    },
+    SLOW_MS,
+  );
+
+  it.each(HOSTILE_TREES)(
+    "$name: harms nobody who compares or merges, and takes no time",
+    async ({ plant }) => {
+      const before = others();
+      lane.inside("commit", "--quiet", "--allow-empty", "-m", "work \u001b]0;title\u0007");
+      const agent = (cwd: string, ...args: string[]) => t.raw(cwd, ...args);
+      plant({ worktree: lane.worktree, gitDir: lane.private, common: lane.private, agent }, outside);
+      await lane.sync();
+      const started = performance.now();
+      await compareAndMerge();
+      expect(performance.now() - started).toBeLessThan(20_000);
+      // The same once more with all of it committed, as far as git takes it.
+      attemptSync(() =>
+        lane.inside("-c", "core.bigFileThreshold=1", "add", "--all", "--ignore-errors", "--", ".", ":!endless"),
+      );
+      lane.inside("commit", "--quiet", "--allow-empty", "-m", "--amend");
+      await lane.sync();
+      await compareAndMerge();
+      expect([outside.harm(), others()]).toEqual([[], before]);
+      expect(t.raw(t.path, "rev-list", "--count", "target..lane1")).toBe("0");
+      expect(t.raw(join(t.root, "target"), "status", "--porcelain")).toBe("");
+    },
+    SLOW_MS,
+  );
 
   it.each(ATTACK_CORPUS)("$name: control: harms whoever shares the repository's .git", async ({ plant }) => {
     const own = join(t.gitDir, "worktrees", "lane1");

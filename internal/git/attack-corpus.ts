@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import {
   appendFileSync,
   chmodSync,
@@ -6,13 +7,15 @@ import {
   readFileSync,
   rmSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
 
 /**
- * What an agent could plant, as data: the 14 cases of the guarantees page section 6. For tests only. Each case writes
- * below what its layout lets the lane write, and nothing else.
+ * What an agent could plant, as data: the 14 cases of the guarantees page section 6, and what it could do with nothing
+ * but files and names (its threats T3, T4, T15 and T27). For tests only. Each case writes below what its layout lets the
+ * lane write, and nothing else.
  */
 
 /** What a lane can write. */
@@ -148,6 +151,67 @@ export const ATTACK_CORPUS: readonly Plant[] = [
       writeFileSync(join(worktree, ".gitattributes"), "* filter=evil\n");
       const filter = trap("filter");
       configure(common, `[filter "evil"]\n\tclean = ${filter}\n\tsmudge = ${filter}\n\trequired = true\n`);
+    },
+  },
+];
+
+/** Cases that need no git dir to write to. Whatever is planted must do no harm to whoever compares and merges. */
+export const HOSTILE_TREES: readonly Plant[] = [
+  {
+    name: "T3 .git is a link, a folder, a pipe",
+    plant: ({ worktree, agent }, { trap }) => {
+      rmSync(join(worktree, ".git"));
+      agent(worktree, "init", "--quiet", join(worktree, "own"));
+      configure(join(worktree, "own", ".git"), `[core]\n\tfsmonitor = ${trap("linked")}\n`);
+      symlinkSync(join(worktree, "own", ".git"), join(worktree, ".git"));
+    },
+  },
+  {
+    name: "T4 files and folders are links to foreign ones",
+    plant: ({ worktree }, { victim }) => {
+      rmSync(join(worktree, "a.txt"));
+      symlinkSync(victim, join(worktree, "a.txt"));
+      rmSync(join(worktree, "sub"), { recursive: true });
+      symlinkSync(dirname(victim), join(worktree, "sub"));
+      for (const name of [".gitignore", ".gitattributes", ".gitmodules", ".mailmap"])
+        link(victim, join(worktree, name));
+    },
+  },
+  {
+    name: "T4 a pipe and a file without end",
+    plant: ({ worktree }) => {
+      rmSync(join(worktree, "a.txt"));
+      execFileSync("mkfifo", [join(worktree, "a.txt"), join(worktree, "sub", "pipe")]);
+      writeFileSync(join(worktree, "endless"), "");
+      truncateSync(join(worktree, "endless"), 2 ** 40);
+    },
+  },
+  {
+    name: "T15 files that the host's tools run, in names of any case",
+    plant: ({ worktree }, { trap }) => {
+      const program = trap("tool");
+      for (const name of [".envrc", ".husky/pre-commit", ".GIT/hooks/pre-commit", ".vscode/tasks.json", "Makefile"]) {
+        mkdirSync(dirname(join(worktree, name)), { recursive: true });
+        writeFileSync(join(worktree, name), `#!/bin/sh\n${program}\n`, { mode: 0o755 });
+      }
+    },
+  },
+  {
+    name: "T27 names that are options, patterns, addresses and control characters",
+    plant: ({ worktree }, { trap }) => {
+      const program = trap("name");
+      const names = [
+        "--ext-diff",
+        `--output=victim`,
+        "-c",
+        ":(exclude)*",
+        ":x",
+        "HEAD",
+        "a\nb",
+        "\u001b]0;x\u0007",
+        "$(sh)",
+      ];
+      for (const name of [...names, `;${program.replaceAll("/", "_")}`]) writeFileSync(join(worktree, name), "x\n");
     },
   },
 ];

@@ -2,23 +2,27 @@ import { lstat, stat } from "node:fs/promises";
 import { dirname, isAbsolute, join } from "node:path";
 import { AppError, hasCode } from "../base/index.ts";
 import type { HardenedGit } from "./hardened-git.ts";
+import { locateGitDir } from "./locate-repository.ts";
 import { canonicalPath, listWorktrees } from "./worktree-list.ts";
 
 /** A repository on this machine. All paths canonical. */
 export interface Repository {
-  /** The main work tree. */
+  /** The main work tree; of a bare repository its git dir. */
   readonly path: string;
   /** The repository's own git dir, shared by all its work trees. */
   readonly gitDir: string;
-  /** The main work tree's branch; null when detached. */
+  /** It has no main work tree. */
+  readonly bare: boolean;
+  /** The branch of HEAD, which is the main work tree's; null when detached. */
   readonly branch: string | null;
-  /** The main work tree's commit. */
+  /** The commit of HEAD. */
   readonly commit: string;
 }
 
 /**
- * Describes the repository that `path` (its main work tree, a folder below, or one of its linked work trees) is in.
- * @throws workspace.invalid with the next step: no such folder, not a repository, bare, another user's, no commit yet
+ * Describes the repository that `path` (its main work tree, a folder below, one of its linked work trees, or the git dir
+ * of a bare one) is in.
+ * @throws workspace.invalid with the next step: no such folder, not a repository, another user's, no commit yet
  */
 export async function describeRepository(
   git: HardenedGit,
@@ -27,32 +31,37 @@ export async function describeRepository(
 ): Promise<Repository> {
   const signal = opts.signal;
   const at = await existingFolder(path);
-  if (await looksBare(at)) throw bare(at);
-  const found = await discover(git, at, signal);
+  const found: Found = (await looksBare(at)) ? await openNamedBare(at) : await discover(git, at, signal);
   const { gitDir } = found;
   const main = await mainWorktree(git, found, signal);
-  if (at !== main && !at.startsWith(`${main}/`) && found.linked === null) {
+  if (main !== null && at !== main && !at.startsWith(`${main}/`) && found.linked === null) {
     throw invalid(
       `${at} is not inside the work tree ${main} that its repository names`,
       "unset core.worktree in its configuration",
     );
   }
+  const shown = main ?? gitDir;
   const query = (args: readonly string[]) => git({ gitDir, cwd: gitDir, signal, args, okExits: [0, 1] });
-  const head = await query(["symbolic-ref", "--quiet", "HEAD"]);
+  const head = await query(["symbolic-ref", "--quiet", "HEAD"]).catch((error) => {
+    throw hasCode(error, "git.failed") ? cannotOpen(shown, error) : error;
+  });
   const commit = await query(["rev-parse", "--verify", "--quiet", "HEAD^{commit}"]);
   if (commit.exitCode !== 0) {
     throw invalid(
-      `the repository ${main} has no commit yet`,
-      `make a first one: git -C ${main} commit --allow-empty -m "first commit"`,
+      `the repository ${shown} has no commit${main === null && head.stdout !== "" ? ` on ${head.stdout}` : " yet"}`,
+      main === null
+        ? `push a first one to it, or choose its main branch: git -C ${shown} symbolic-ref HEAD refs/heads/<branch>`
+        : `make a first one: git -C ${main} commit --allow-empty -m "first commit"`,
     );
   }
   const branch = head.exitCode === 0 ? head.stdout.replace(/^refs\/heads\//, "") : null;
-  return { path: main, gitDir, branch, commit: commit.stdout };
+  return { path: shown, gitDir, bare: main === null, branch, commit: commit.stdout };
 }
 
 interface Found {
   readonly gitDir: string;
-  readonly top: string;
+  /** Null: it has no work tree of its own. */
+  readonly top: string | null;
   /** The private git dir when `path` was in a linked work tree. */
   readonly linked: string | null;
 }
@@ -76,28 +85,73 @@ async function discover(git: HardenedGit, at: string, signal: AbortSignal | unde
   const marker = await nearestMarker(at);
   if (marker === null) {
     const inside = await nearestBare(at);
-    if (inside !== null) throw bare(inside);
+    if (inside !== null) return openNamedBare(inside);
     throw invalid(`${at} is not in a git repository`, `make it one: git -C ${at} init, then commit`, answer);
   }
-  if (marker.uid !== process.getuid?.()) {
-    throw invalid(
-      `the repository at ${marker.folder} belongs to another user (uid ${marker.uid})`,
-      `if you trust it: git config --global --add safe.directory ${marker.folder}`,
-      answer,
-    );
+  if (isAnotherUsers(marker.uid)) {
+    const hint = `if you trust it: git config --global --add safe.directory ${marker.folder}`;
+    throw ofAnotherUser(marker.folder, marker.uid, hint, answer);
   }
+  // A `.git` file may name a bare repository, whose linked work trees are all there is.
+  const args = ["rev-parse", "--path-format=absolute", "--is-bare-repository", "--git-common-dir"];
+  const [isBare, common] = (await git({ cwd: at, signal, args, okExits: [0, 128] })).stdout.split("\n");
+  if (isBare === "true" && common) return openBare(await canonicalPath(common));
+  throw cannotOpen(marker.folder, answer);
+}
+
+/**
+ * One inside a work tree is whatever somebody has put there, a lane for instance, and is not entered; unless it is what
+ * the `.git` file there names.
+ */
+async function openNamedBare(gitDir: string): Promise<Found> {
+  const around = await nearestMarker(dirname(gitDir));
+  if (around === null || (await locateGitDir(around.folder)) === gitDir) return openBare(gitDir);
   throw invalid(
-    `the repository at ${marker.folder} cannot be opened: ${answer.message}`,
-    `try: git -C ${at} status`,
-    answer,
+    `the bare repository ${gitDir} lies inside the work tree ${around.folder}`,
+    "move it out of there, or clone it",
   );
 }
 
-async function mainWorktree(git: HardenedGit, found: Found, signal: AbortSignal | undefined): Promise<string> {
+/** Git finds no bare repository by itself when hardened, and so does not look whose it is. */
+async function openBare(gitDir: string): Promise<Found> {
+  const { uid } = await stat(gitDir);
+  if (isAnotherUsers(uid)) throw ofAnotherUser(gitDir, uid, `clone it: git clone ${gitDir}`);
+  return { gitDir, top: null, linked: null };
+}
+
+/** Root's git runs as a repository's owner. */
+function isAnotherUsers(uid: number): boolean {
+  const own = process.getuid?.();
+  return own !== 0 && uid !== own;
+}
+
+function ofAnotherUser(folder: string, uid: number, hint: string, cause?: unknown): AppError {
+  return invalid(`the repository at ${folder} belongs to another user (uid ${uid})`, hint, cause);
+}
+
+function cannotOpen(folder: string, cause: AppError): AppError {
+  const said = String(cause.details.stderr)
+    .replace(/^fatal: |\n$/g, "")
+    .replace(/\s+/g, " ");
+  if (/unknown repository extension|repo version/.test(said)) {
+    return invalid(
+      `the repository at ${folder} is of a kind that this machine's git does not know: ${said}`,
+      "install a newer git, or clone it into a plain repository",
+      cause,
+    );
+  }
+  return invalid(
+    `the repository at ${folder} cannot be opened: ${cause.message}`,
+    `try: git -C ${folder} status`,
+    cause,
+  );
+}
+
+/** Null for a bare repository. */
+async function mainWorktree(git: HardenedGit, found: Found, signal: AbortSignal | undefined): Promise<string | null> {
   if (found.linked === null) return found.top;
   const main = (await listWorktrees(git, { gitDir: found.gitDir, signal }))[0];
-  if (main === undefined || main.bare) throw bare(found.gitDir);
-  return canonicalPath(main.path);
+  return main === undefined || main.bare ? null : canonicalPath(main.path);
 }
 
 async function existingFolder(path: string): Promise<string> {
@@ -133,10 +187,6 @@ async function looksBare(at: string): Promise<boolean> {
   const names = [".git", "HEAD", "objects", "refs"];
   const [own, head, objects, refs] = await Promise.all(names.map((name) => stat(join(at, name)).catch(() => null)));
   return !own && head?.isFile() === true && objects?.isDirectory() === true && refs?.isDirectory() === true;
-}
-
-function bare(path: string): AppError {
-  return invalid(`${path} is a bare repository, which is not supported yet`, "clone it (git clone), and add the clone");
 }
 
 function invalid(message: string, hint: string, cause?: unknown): AppError {

@@ -1,10 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { link, mkdir, readdir, rm } from "node:fs/promises";
+import { link, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError, errnoOf, hasCode } from "../base/index.ts";
 import { readBundleHeader } from "./bundle-header.ts";
 import type { HardenedGit } from "./hardened-git.ts";
+import { foreignOwner, makeFolder, type RepositoryOwner } from "./repository-owner.ts";
 
 /** What is to be taken over. */
 export interface ImportBundle {
@@ -59,11 +60,12 @@ export async function importBundle(git: HardenedGit, wanted: ImportBundle): Prom
     header.objects < UNPACK_LIMIT
       ? ["unpack-objects", "-q", "--strict", max]
       : ["index-pack", "--stdin", "--fix-thin", "--strict", max];
+  const owner = await foreignOwner(gitDir);
   try {
-    await mkdir(join(dir, "pack"), { recursive: true });
+    for (const folder of [dir, join(dir, "pack")]) await makeFolder(folder, owner);
     await git({ ...at, args: unpack, stdin: createReadStream(bundle, { start: header.length }) });
     await checkWhole(git, { ...wanted, quarantine: at.quarantine });
-    await moveObjects(dir, objects);
+    await moveObjects(dir, objects, owner);
   } catch (error) {
     // git itself says what is wrong with what it was given.
     if (hasCode(error, "git.failed")) throw refused(wanted, error.message, error);
@@ -94,13 +96,13 @@ export async function checkWhole(
 }
 
 /** Gives the files of `from` a second name below `to`, as they are; whatever is there already is the same by its name. */
-async function moveObjects(from: string, to: string): Promise<void> {
+async function moveObjects(from: string, to: string, owner: RepositoryOwner | null): Promise<void> {
   for (const entry of (await readdir(from, { withFileTypes: true })).sort(indexLast)) {
     const source = join(from, entry.name);
     const target = join(to, entry.name);
     if (entry.isDirectory()) {
-      await mkdir(target, { recursive: true });
-      await moveObjects(source, target);
+      await makeFolder(target, owner);
+      await moveObjects(source, target, owner);
     } else {
       await link(source, target).catch((caught: unknown) => {
         if (errnoOf(caught) !== "EEXIST") throw caught;

@@ -4,7 +4,7 @@ import { AppError } from "../base/index.ts";
 import type { Repository } from "./describe-repository.ts";
 import type { HardenedGit } from "./hardened-git.ts";
 import { canonicalPath, findWorktreeGitDir, listWorktrees } from "./worktree-list.ts";
-import { type WorktreeQuery, worktreeStatus } from "./worktree-status.ts";
+import { openWorktree, type WorktreeQuery, worktreeStatus } from "./worktree-status.ts";
 
 /** What goes with a work tree. Commits on its branch do not: the branch stays. */
 export interface WorktreeLosses {
@@ -62,6 +62,14 @@ export async function worktreeLosses(git: HardenedGit, query: WorktreeQuery): Pr
   const { changed, untracked } = status;
   if (changed.length + untracked.length + commits + submodules.length === 0) return null;
   return { changed, untracked, commits, submodules };
+}
+
+/** How many ignored paths go with the work tree; a folder of nothing else counts once. */
+export async function countIgnored(git: HardenedGit, query: WorktreeQuery): Promise<number> {
+  const { path, gitDir } = await openWorktree(query);
+  const args = ["ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "--no-empty-directory", "-z"];
+  const { stdout } = await git({ gitDir, workTree: path, cwd: path, signal: query.signal, args });
+  return stdout.split("\0").filter((name) => name !== "").length;
 }
 
 /** The losses in one line: `2 uncommitted changes (a, b), 1 untracked path (c)`. */

@@ -5,6 +5,9 @@ import { hasOwnConfig, laneConfig, seedOfLane } from "./lane-seed.ts";
 import { type LaneSide, type SyncOutcome, syncLane } from "./sync-lane.ts";
 import type { TestRepo } from "./testing.ts";
 
+/** Of a test repository, what a lane of it is made from. */
+export type LaneRepo = Pick<TestRepo, "root" | "path" | "gitDir" | "git" | "raw">;
+
 /** A lane of a test repository as the container would have it: its work tree, and a private git dir outside. */
 export interface TestLane {
   readonly name: string;
@@ -18,7 +21,7 @@ export interface TestLane {
 }
 
 /** Makes a lane on a branch of its name, without a container. */
-export async function makeTestLane(t: TestRepo, name = "lane1"): Promise<TestLane> {
+export async function makeTestLane(t: LaneRepo, name = "lane1"): Promise<TestLane> {
   const { path: worktree } = await addWorktree(t.git, {
     repo: t,
     path: join(t.root, "repo.lanes", name),

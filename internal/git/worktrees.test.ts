@@ -22,7 +22,8 @@ describe("describeRepository", () => {
   it("finds the main work tree from itself, a folder below, a link to it and a linked work tree", async () => {
     await add();
     symlinkSync(t.path, join(t.root, "link"));
-    const expected = { path: t.path, gitDir: t.gitDir, branch: "main", commit: t.raw(t.path, "rev-parse", "HEAD") };
+    const commit = t.raw(t.path, "rev-parse", "HEAD");
+    const expected = { path: t.path, gitDir: t.gitDir, bare: false, branch: "main", commit };
     for (const path of [t.path, join(t.path, "sub"), join(t.root, "link"), lane(), join(lane(), "sub")]) {
       expect(await describeRepository(t.git, path, {})).toEqual(expected);
     }
@@ -32,20 +33,17 @@ describe("describeRepository", () => {
 
   it("says what is wrong, and the next step", async () => {
     const bare = join(t.root, "bare.git");
-    t.raw(t.root, "clone", "--quiet", "--bare", t.path, bare);
+    t.raw(t.root, "init", "--quiet", "--bare", bare);
     mkdirSync(join(t.root, "empty"));
     mkdirSync(join(t.root, "young"));
     t.raw(join(t.root, "young"), "init", "--quiet");
     t.write(join(t.root, "file"), "");
-    t.raw(bare, "worktree", "add", "--quiet", join(t.root, "of-bare"), "-b", "x");
     const cases: readonly (readonly [string, RegExp, RegExp])[] = [
       [join(t.root, "none"), /there is no folder/, /check the path/],
       [join(t.root, "file"), /is not a folder/, /check the path/],
       ["relative", /not an absolute path/, /absolute/],
       [join(t.root, "empty"), /is not in a git repository/, /git -C .* init/],
-      [bare, /is a bare repository, which is not supported yet/, /clone it/],
-      [join(bare, "objects"), /is a bare repository/, /clone it/],
-      [join(t.root, "of-bare"), /is a bare repository/, /clone it/],
+      [bare, /has no commit on refs\/heads\/master/, /symbolic-ref HEAD/],
       [join(t.root, "young"), /has no commit yet/, /commit --allow-empty/],
     ];
     for (const [path, message, hint] of cases) {
@@ -75,6 +73,7 @@ describe("addWorktree", () => {
       commit: first,
       createdBranch: true,
       createdWorktree: true,
+      adopted: false,
     });
     expect(readFileSync(join(lane(), "sub", "b.txt"), "utf8")).toBe("two\n");
     expect(t.raw(lane(), "status", "--porcelain")).toBe("");
@@ -112,11 +111,20 @@ describe("addWorktree", () => {
   });
 
   it.each([
-    ["a branch in use by the main work tree", { branch: "main" }, "git.conflict", /"main" is checked out in .*repo$/],
+    [
+      "a branch in use by the main work tree",
+      { branch: "main" },
+      "git.conflict",
+      /"main" is checked out in .*repo, the/,
+    ],
     ["a branch that does not exist", { from: "nope" }, "usage.invalid", /no commit "nope"/],
     ["a ref that looks like an option", { from: "--all" }, "usage.invalid", /no commit "--all"/],
     ["a range", { from: "HEAD..HEAD" }, "usage.invalid", /no commit/],
     ["a branch that looks like an option", { branch: "--force" }, "usage.invalid", /not a branch name/],
+    ["a commit's id as a branch", { branch: "a".repeat(40) }, "usage.invalid", /not a branch name/],
+    ["a name that git expands", { branch: "@{-1}" }, "usage.invalid", /not a branch name/],
+    ["a name too long for a file", { branch: "b".repeat(251) }, "usage.invalid", /not a branch name/],
+    ["a branch below another one", { branch: "main/x" }, "git.conflict", /cannot be a branch "main\/x" beside/],
     ["HEAD", { branch: "HEAD" }, "usage.invalid", /not a branch name/],
     ["a branch with a space", { branch: "a b" }, "usage.invalid", /not a branch name/],
     ["a branch with a line break", { branch: "a\nb" }, "usage.invalid", /not a branch name/],
@@ -156,17 +164,52 @@ describe("addWorktree", () => {
     expect(await add()).toMatchObject({ createdWorktree: true });
   });
 
-  it("refuses a branch that is checked out elsewhere, and a path of another branch", async () => {
-    await add();
-    await expect(add({ path: lane("two") })).rejects.toMatchObject({
+  it("adopts a work tree wherever it is, unless a lane has it or its folder is gone", async () => {
+    const theirs = join(t.root, "elsewhere");
+    t.raw(t.path, "worktree", "add", "--quiet", "-b", "theirs", theirs);
+    t.write(join(theirs, "a.txt"), "mine\n");
+    const adopted = await add({ branch: "theirs" });
+    expect(adopted).toMatchObject({ path: theirs, adopted: true, createdBranch: false, createdWorktree: false });
+    expect(readFileSync(join(theirs, "a.txt"), "utf8")).toBe("mine\n");
+    expect(existsSync(lane())).toBe(false);
+
+    expect((await add()).adopted).toBe(false);
+    expect((await add()).adopted).toBe(false);
+    const laneAt = (path: string) => (path === lane() ? "first" : null);
+    await expect(add({ path: lane("two"), laneAt })).rejects.toMatchObject({
       code: "git.conflict",
-      message: `branch "lane1" is checked out in ${lane()}`,
+      message: 'branch "lane1" is that of lane first',
     });
     await expect(add({ branch: "other" })).rejects.toThrow(/is a work tree of branch "lane1", not of "other"/);
     rmSync(lane(), { recursive: true });
     await expect(add({ path: lane("two") })).rejects.toMatchObject({
+      code: "git.conflict",
       hint: expect.stringContaining("git worktree prune"),
     });
+  });
+
+  it("takes a remote's branch as git worktree add does, and asks when two have it", async () => {
+    const clone = join(t.root, "clone");
+    t.raw(t.path, "branch", "feature/x");
+    t.raw(t.path, "branch", "only");
+    t.raw(t.path, "commit", "--quiet", "--allow-empty", "-m", "later");
+    t.raw(t.root, "clone", "--quiet", t.path, clone);
+    t.raw(clone, "remote", "add", "--fetch", "fork", t.path);
+    t.raw(clone, "update-ref", "-d", "refs/remotes/fork/only");
+    const repo = await describeRepository(t.git, clone, {});
+    const from = (branch: string, start: string | null = null) =>
+      addWorktree(t.git, { repo, path: join(t.root, "clone.lanes", `l${branch.length}`), branch, from: start });
+    expect(await from("only")).toMatchObject({ branch: "only", createdBranch: true });
+    expect(t.raw(clone, "rev-parse", "--abbrev-ref", "only@{upstream}")).toBe("origin/only");
+    expect(t.raw(clone, "rev-parse", "only")).toBe(t.raw(t.path, "rev-parse", "only"));
+    await expect(from("feature/x")).rejects.toMatchObject({
+      code: "usage.invalid",
+      message: "fork/feature/x and origin/feature/x both have a branch of this name",
+    });
+    expect(await from("fork/feature/x")).toMatchObject({ branch: "feature/x", createdBranch: true });
+    expect(t.raw(clone, "rev-parse", "--abbrev-ref", "feature/x@{upstream}")).toBe("fork/feature/x");
+    expect(await from("main-2", "origin/main")).toMatchObject({ branch: "main-2", createdBranch: true });
+    expect(t.raw(clone, "config", "--list")).not.toContain("branch.main-2");
   });
 
   it("undoes everything when it is cancelled or fails half-way", async () => {

@@ -1,6 +1,7 @@
 export { type AgentCache, type InstalledAgent, openAgentCache } from "./agents/agent-cache.ts";
 export { createNpm, type NpmEnv } from "./agents/npm.ts";
 export { type BootFolderSettings, createBootFolders } from "./boot-folders.ts";
+export { measureFolder } from "./disk-use.ts";
 export { readFreeMemory } from "./free-memory.ts";
 export { placeGuide } from "./guide/place-guide.ts";
 export { INSTRUCTIONS_MAX_BYTES, readFragment, tooLong } from "./guide/read-fragment.ts";

@@ -1,13 +1,18 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { type Context, Hono } from "hono";
+import { type Context, Hono, type Next } from "hono";
 import { AppError, type Clock, newId, toAppError } from "../base/index.ts";
 import { statusOf } from "../protocol/index.ts";
-import { type GuardPolicy, judgeRequest, type RequestHead } from "./guard.ts";
-import { parseJson, parseQuery, readJsonBody, toProblemResponse, toResponse } from "./http.ts";
+import { type Access, type GuardPolicy, judgeRequest, type RequestHead } from "./guard.ts";
+import { parseJson, parseQuery, readJsonBody, SSE_TYPE, toProblemResponse, toResponse } from "./http.ts";
+import { createKeyedRuns, type KeyedRuns } from "./keyed-runs.ts";
+import { createLoginDesk } from "./login.ts";
+import type { Metrics } from "./metrics.ts";
 import { buildOpenApi } from "./openapi.ts";
-import type { ApiLog, HostApiPorts } from "./ports.ts";
-import type { RawCall, Route, RouteDeps } from "./route.ts";
+import type { ApiLog, HostApiPorts, RequestKeys } from "./ports.ts";
+import type { RawCall, Reply, Route, RouteDeps } from "./route.ts";
 import { ROUTES } from "./routes.ts";
+import { type PageFiles, toPageResponse } from "./static.ts";
+import { createTerminalDesk, type TerminalDesk } from "./terminal.ts";
 
 /** What the host API is made from. */
 export interface HostApiDeps {
@@ -19,12 +24,20 @@ export interface HostApiDeps {
   /** Aborts when the daemon stops: streams end. */
   readonly stopping: AbortSignal;
   readonly version: string;
+  /** The page; without it there is none. */
+  readonly page?: PageFiles;
+  readonly metrics: Metrics;
+  /** Answers by the idempotency keys of their requests. */
+  readonly keys: RequestKeys;
   /** Origins of a page besides the listener's own. */
   readonly allowedOrigins?: readonly string[];
 }
 
 /** How a request came in; set by the listener, never by the request. */
-export type Via = { readonly kind: "unix" } | { readonly kind: "tcp" };
+export type Via =
+  | { readonly kind: "unix" }
+  /** `access`: what it was judged as. Nothing else is served to it. */
+  | { readonly kind: "tcp"; readonly access: Access };
 
 /** What a listener hands to the application with each request. */
 export interface ApiEnv {
@@ -37,6 +50,8 @@ export interface ApiEnv {
 export interface HostApi {
   readonly app: Hono<{ Bindings: ApiEnv }>;
   readonly log: ApiLog;
+  /** What becomes of WebSockets that were let in. */
+  readonly terminals: TerminalDesk;
   /** Judges a request of the TCP listener on `port`; null lets it in. */
   readonly judge: (head: RequestHead, port: number) => AppError | null;
 }
@@ -54,17 +69,24 @@ export function createHostApi(deps: HostApiDeps): HostApi {
     description ??= JSON.stringify(buildOpenApi());
     return description;
   };
-  const { ports, clock, stopping, version } = deps;
-  const routeDeps: RouteDeps = { ports, clock, log, stopping, version, openApi };
+  const { ports, clock, metrics, stopping, version } = deps;
+  const terminals = createTerminalDesk({ terminals: ports.terminals, clock, log, stopping });
+  const login = createLoginDesk({ token, clock });
+  const keyed = createKeyedRuns(deps.keys);
+  const routeDeps: RouteDeps = { ports, clock, log, login, metrics, terminals, stopping, version, openApi };
   const app = new Hono<{ Bindings: ApiEnv }>();
   for (const route of ROUTES) {
-    app.on(route.method, route.path.replace("{id}", ":id"), (c) => serve(c, route, routeDeps));
+    app.on(route.method, route.path.replace("{id}", ":id"), (c) =>
+      timed(c, route, routeDeps, () => serve(c, route, routeDeps, keyed)),
+    );
   }
-  app.notFound((c) => refuse(notFound(c), newId(), c, log));
+  app.get("*", (c, next) => servePage(c, next, deps.page));
+  app.notFound((c) => refuseUnknown(c, log));
   app.onError((error, c) => refuse(error, newId(), c, log));
   return {
     app,
     log,
+    terminals,
     judge: (head, port) => {
       const policy: GuardPolicy = { port, token, allowedOrigins };
       return judgeRequest(head, policy);
@@ -72,19 +94,49 @@ export function createHostApi(deps: HostApiDeps): HostApi {
   };
 }
 
-async function serve(c: Ctx, route: Route, deps: RouteDeps): Promise<Response> {
+/** The page is for browsers: it is on TCP only, where its files are the one thing that needs no token. */
+async function servePage(c: Ctx, next: Next, page: PageFiles | undefined): Promise<Response | undefined> {
+  const { via } = c.env;
+  const file = via?.kind === "tcp" ? await page?.find(via.access, c.req.path) : null;
+  if (file) return toPageResponse(file);
+  await next();
+  return undefined;
+}
+
+/** Counts the answer with the time it took. */
+async function timed(c: Ctx, route: Route, deps: RouteDeps, answer: () => Promise<Response>): Promise<Response> {
+  const startedMs = deps.clock.monotonicMs();
+  const response = await answer();
+  const ms = deps.clock.monotonicMs() - startedMs;
+  deps.metrics.answered({ route: route.path, method: c.req.method, status: response.status, ms });
+  return response;
+}
+
+async function serve(c: Ctx, route: Route, deps: RouteDeps, keyed: KeyedRuns): Promise<Response> {
   const requestId = newId();
   try {
     const call = await toRawCall(c, route);
-    return toResponse(await route.run(call, deps), requestId);
+    const reply = await keyed(route, call, () => route.run(call, deps));
+    return toResponse(c.req.method === "HEAD" ? await headOf(reply) : reply, requestId);
   } catch (caught) {
     return refuse(caught, requestId, c, deps.log);
   }
 }
 
+/** Of a HEAD only the head is sent: a stream that nobody reads would be followed for ever. */
+async function headOf(reply: Reply): Promise<Reply> {
+  if (reply.kind !== "stream") return reply;
+  await reply.stream.cancel();
+  return { kind: "text", contentType: SSE_TYPE, text: "" };
+}
+
 async function toRawCall(c: Ctx, route: Route): Promise<RawCall> {
   const { via, incoming, outgoing } = c.env;
   if (via === undefined) throw new AppError({ code: "request.unauthorized", message: "it is not known who is asking" });
+  const wanted: Access = route.path === "/v1/login" ? "login" : "api";
+  if (via.kind === "tcp" && via.access !== wanted && via.access !== "api") {
+    throw new AppError({ code: "request.unauthorized", message: "a bearer token is required" });
+  }
   const { url } = c.req;
   const at = url.indexOf("?");
   let signal: AbortSignal | undefined;
@@ -129,6 +181,29 @@ function refuse(caught: unknown, requestId: string, c: Ctx, log: ApiLog): Respon
   if (statusOf(error.code) >= 500) log.error(fields, "request failed");
   else log.debug(fields, "request refused");
   return toProblemResponse(error, requestId);
+}
+
+/** A path that is served, by other methods, says by which. */
+function refuseUnknown(c: Ctx, log: ApiLog): Response {
+  const allowed = ROUTES.filter(({ path }) => matches(path, c.req.path)).map(({ method }) => method);
+  if (allowed.length === 0) return refuse(notFound(c), newId(), c, log);
+  const allow = [...new Set([...allowed, ...(allowed.includes("GET") ? ["HEAD"] : [])])].toSorted().join(", ");
+  const error = new AppError({
+    code: "request.bad_method",
+    message: `there is no ${c.req.method} ${c.req.path.slice(0, 200)}, only ${allow}`,
+    hint: "see /openapi.json",
+  });
+  const response = refuse(error, newId(), c, log);
+  response.headers.set("allow", allow);
+  return response;
+}
+
+function matches(route: string, path: string): boolean {
+  const [wanted, given] = [route.split("/"), path.split("/")];
+  return (
+    wanted.length === given.length &&
+    wanted.every((part, at) => part === given[at] || (part === "{id}" && given[at] !== ""))
+  );
 }
 
 function notFound(c: Ctx): AppError {

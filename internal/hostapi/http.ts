@@ -8,6 +8,9 @@ import type { Reply } from "./route.ts";
 /** Largest request body. */
 export const BODY_MAX_BYTES = 2 * 1024 * 1024;
 
+/** Media type of streams of events. */
+export const SSE_TYPE = "text/event-stream; charset=utf-8";
+
 /** On every answer: nothing of this API is ever a page, a script or a frame, or kept by a cache. */
 export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   "cache-control": "no-store",
@@ -34,7 +37,7 @@ export function toResponse(reply: Reply, requestId: string): Response {
     case "empty":
       return new Response(null, { status: 204, headers: headers() });
     case "stream":
-      return new Response(reply.stream, { headers: headers("text/event-stream; charset=utf-8") });
+      return new Response(reply.stream, { headers: headers(SSE_TYPE) });
   }
 }
 

@@ -1,6 +1,9 @@
+export type { LaneConfigService } from "./config-ports.ts";
 export { type ApiEnv, createHostApi, type HostApi, type HostApiDeps, type Via } from "./host-api.ts";
-export { createLaneApi, type LaneApi, type LaneApiAnswer, type LaneApiCall } from "./lane-api.ts";
+export { createLaneApi, type LaneApi, type LaneApiAnswer } from "./lane-api.ts";
+export type { LaneApiCall } from "./lane-routes.ts";
 export { type Listener, listenTcp, listenUnix } from "./listen.ts";
+export { createMetrics } from "./metrics.ts";
 export { buildOpenApi, type OpenApiDocument } from "./openapi.ts";
 export type {
   AgentService,
@@ -11,14 +14,20 @@ export type {
   FeedEntry,
   FeedService,
   HostApiPorts,
+  InboxService,
   JobService,
+  LaneGitService,
   LaneService,
   LaneView,
+  MetricsSource,
   NewLane,
   SettingsChange,
   StatusService,
+  TerminalService,
+  TerminalSession,
   WaitOptions,
   WorkspaceService,
 } from "./ports.ts";
+export { openPageFiles } from "./static.ts";
 export { toApiPlan } from "./to-api.ts";
 export { loadOrCreateToken } from "./token.ts";

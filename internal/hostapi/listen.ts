@@ -2,10 +2,13 @@ import { chmod, lstat, stat, unlink } from "node:fs/promises";
 import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
 import { connect } from "node:net";
 import { dirname } from "node:path";
-import { getRequestListener } from "@hono/node-server";
+import { getRequestListener, type HttpBindings } from "@hono/node-server";
 import { AppError, errnoOf, newId } from "../base/index.ts";
-import type { ApiEnv, HostApi, Via } from "./host-api.ts";
+import { statusOf } from "../protocol/index.ts";
+import { accessOf } from "./guard.ts";
+import type { HostApi, Via } from "./host-api.ts";
 import { toProblemParts } from "./http.ts";
+import { refuseUpgrade } from "./terminal.ts";
 
 /** An open listener. */
 export interface Listener extends AsyncDisposable {
@@ -31,7 +34,11 @@ const IDLE_SWEEP_MS = 10;
  */
 export async function listenUnix(api: HostApi, path: string): Promise<Listener> {
   await checkFolder(dirname(path));
-  const server = newServer(api, { kind: "unix" }, () => null);
+  const server = newServer(
+    api,
+    () => ({ kind: "unix" }),
+    () => null,
+  );
   try {
     await listen(server, { path });
   } catch (caught) {
@@ -52,9 +59,22 @@ export async function listenTcp(
   opts: { readonly host: "127.0.0.1"; readonly port: number; readonly configured: boolean },
 ): Promise<Listener> {
   let port = opts.port;
-  const server = newServer(api, { kind: "tcp" }, (incoming) =>
-    api.judge({ target: incoming.url ?? "", rawHeaders: incoming.rawHeaders }, port),
-  );
+  const judge = (incoming: IncomingMessage) => {
+    const { method = "", url = "", rawHeaders } = incoming;
+    return api.judge({ method, target: url, rawHeaders }, port);
+  };
+  const viaOf = ({ method = "", url = "" }: IncomingMessage): Via => ({
+    kind: "tcp",
+    access: accessOf({ method, target: url }),
+  });
+  const server = newServer(api, viaOf, judge);
+  server.on("upgrade", (incoming, socket, head) => {
+    const { method = "", url = "" } = incoming;
+    const refused = judge(incoming) ?? (accessOf({ method, target: url }) === "terminal" ? null : noSocket());
+    if (refused === null) return api.terminals.upgrade(incoming, socket, head);
+    api.log.debug({ op: `upgrade ${url}`, code: refused.code }, "request refused");
+    refuseUpgrade(socket, statusOf(refused.code));
+  });
   try {
     await listen(server, { host: opts.host, port });
   } catch (caught) {
@@ -67,12 +87,19 @@ export async function listenTcp(
   return toListener(server, `http://${opts.host}:${port}`, port);
 }
 
-function newServer(api: HostApi, via: Via, judge: (incoming: IncomingMessage) => AppError | null): Server {
+function newServer(
+  api: HostApi,
+  viaOf: (incoming: IncomingMessage) => Via,
+  judge: (incoming: IncomingMessage) => AppError | null,
+): Server {
   // Global Request and Response stay Node's own: other parts of the process use them.
-  const forward = getRequestListener((request, bindings) => api.app.fetch(request, { ...(bindings as ApiEnv), via }), {
-    overrideGlobalObjects: false,
-    hostname: "localhost",
-  });
+  const forward = getRequestListener(
+    (request, bindings) => {
+      const { incoming, outgoing } = bindings as HttpBindings;
+      return api.app.fetch(request, { incoming, outgoing, via: viaOf(incoming) });
+    },
+    { overrideGlobalObjects: false, hostname: "localhost" },
+  );
   const answer: RequestListener = (incoming, outgoing) => {
     const refused = judge(incoming);
     if (refused === null) {
@@ -161,6 +188,10 @@ function isAnswered(path: string): Promise<boolean> {
     });
     socket.once("error", (error) => resolve(!["ECONNREFUSED", "ENOENT"].includes(errnoOf(error) ?? "")));
   });
+}
+
+function noSocket(): AppError {
+  return new AppError({ code: "request.not_found", message: "there is no WebSocket at this address" });
 }
 
 function portTaken(port: number, cause: unknown): AppError {

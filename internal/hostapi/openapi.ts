@@ -87,5 +87,6 @@ function queryParameters(route: Route): readonly JsonSchema[] {
 function headerParameters(route: Route): readonly JsonSchema[] {
   const text = (name: string) => ({ name, in: "header", schema: { type: "string" } });
   const streams = route.answers.some((answer) => answer.contentType === "text/event-stream");
-  return [...(route.keyed ? [text("Idempotency-Key")] : []), ...(streams ? [text("Last-Event-ID")] : [])];
+  const keyed = route.method === "POST" && route.keyed !== "never";
+  return [...(keyed ? [text("Idempotency-Key")] : []), ...(streams ? [text("Last-Event-ID")] : [])];
 }

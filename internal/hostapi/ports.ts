@@ -1,4 +1,5 @@
-import type { Job, JobLogEvent, JobSpec } from "../job/index.ts";
+import type { Duplex } from "node:stream";
+import type { InboxActor, InboxItem, InboxKind, InboxTask, Job, JobLogEvent, JobSpec } from "../job/index.ts";
 import type {
   DriftField,
   Lane,
@@ -11,19 +12,32 @@ import type {
 import type {
   ApiAgent,
   ApiAgentVersion,
+  ApiCloneProgress,
   ApiCredential,
+  ApiDoctor,
   ApiDrift,
   ApiExecPlan,
   ApiJob,
   ApiLane,
+  ApiLaneDiff,
+  ApiLaneDisk,
+  ApiLaneMerge,
   ApiPlan,
+  ApiPrunableLane,
   ApiReadiness,
   ApiRefreshedCredential,
+  ApiRemovedLane,
   ApiStatus,
+  Ask,
+  CreateTask,
   ExecRequest,
   InstallAgent,
+  MergeLane,
   PlanIntent,
+  Report,
+  TerminalSize,
 } from "../protocol/index.ts";
+import type { LaneConfigService, LaneMakingView } from "./config-ports.ts";
 
 /** Options of every call that can wait. The signal aborts when the client has gone; what was begun may still happen. */
 export interface CallOptions {
@@ -45,7 +59,11 @@ export interface LaneView {
   readonly job: string | null;
   readonly queued: number;
   readonly git: ApiLane["git"];
+  /** What a person should know of a lane that was just made. */
+  readonly notices?: readonly string[] | undefined;
   readonly credentials: ApiLane["credentials"];
+  /** What it is made with, and how its container was prepared. */
+  readonly making?: LaneMakingView | undefined;
 }
 
 /** A change of settings: what is left out stays. */
@@ -65,8 +83,13 @@ export interface NewLane {
 /** Repositories. */
 export interface WorkspaceService {
   list(): readonly Workspace[];
-  /** @throws workspace.invalid, workspace.exists */
-  add(wanted: { readonly path: string; readonly name?: string | undefined }, opts: CallOptions): Promise<Workspace>;
+  /** Clones first what is named by its address; that ends with the signal. @throws workspace.invalid, workspace.exists */
+  add(
+    wanted: ({ readonly path: string } | { readonly url: string }) & { readonly name?: string | undefined },
+    opts: CallOptions,
+  ): Promise<Workspace>;
+  /** Those under way. */
+  clones(): readonly ApiCloneProgress[];
   /** @throws workspace.in_use */
   remove(id: string, opts: CallOptions): Promise<void>;
 }
@@ -88,8 +111,17 @@ export interface LaneService {
   add(wanted: NewLane, opts: CallOptions): Promise<LaneView>;
   /** What `add` would do. Changes nothing. */
   planAdd(wanted: NewLane, opts: CallOptions): Promise<ApiPlan>;
-  /** @throws lane.would_lose_work without `force` */
-  remove(id: string, opts: CallOptions & { readonly force: boolean }): Promise<void>;
+  /** `deleteBranch` only deletes one whose work is in its base. @throws lane.would_lose_work without `force`, git.conflict */
+  remove(
+    id: string,
+    opts: CallOptions & { readonly force: boolean; readonly deleteBranch: boolean },
+  ): Promise<ApiRemovedLane>;
+  /** As `list`, with a look at each worktree. */
+  listWithGit(opts: CallOptions): Promise<readonly LaneView[]>;
+  /** Lanes whose work is in their base. */
+  prunable(opts: CallOptions): Promise<readonly ApiPrunableLane[]>;
+  /** What it takes on the disk; bounded in time. */
+  diskOf(id: string, opts: CallOptions): Promise<ApiLaneDisk>;
   patch(id: string, change: SettingsChange, opts: CallOptions): Awaitable<LaneView>;
   /** Resolves when ready or failed, at the latest after `waitMs`. The hot path. */
   ensure(id: string, opts: WaitOptions): Promise<LaneView>;
@@ -121,6 +153,26 @@ export interface JobWait {
   readonly detail: string | null;
 }
 
+/** What a lane has changed, and where it goes. Ids are those of lanes on record. */
+export interface LaneGitService {
+  /** Against the lane's base, with uncommitted work. @throws usage.invalid, lane.worktree_missing, git.failed, timeout */
+  diff(
+    id: string,
+    query: {
+      /** Another ref to compare with. */
+      readonly base?: string | undefined;
+      readonly path?: string | undefined;
+      /** Only the list of files. */
+      readonly stat: boolean;
+      /** Binary files whole in the patch. */
+      readonly binary: boolean;
+    },
+    opts: CallOptions,
+  ): Promise<ApiLaneDiff>;
+  /** Takes the lane's commits over first. @throws git.conflict, git.flagged, lane.not_ready, usage.invalid */
+  merge(id: string, wanted: MergeLane, opts: CallOptions): Promise<ApiLaneMerge>;
+}
+
 /** Work. The dispatcher fits as it is. */
 export interface JobService {
   /** On the disk before it resolves. @throws request.key_conflict, usage.invalid */
@@ -145,6 +197,10 @@ export interface JobService {
   sessionOf(job: Job): string | null;
   /** What it has left in git; null while that is not known. */
   gitOf(job: Job): { readonly commits: readonly string[]; readonly uncommitted: readonly string[] } | null;
+  /** The oldest question of its agent that is open; null for none, and for a job that has ended. */
+  questionOf(job: Job): string | null;
+  /** What its agent reported as its summary; null for none. */
+  summaryOf(job: Job): string | null;
   /** How far a running job is known to have come; null for every other job. From memory. */
   progressOf(job: Job): { readonly lastAtMs: number | null; readonly stuckForMs: number | null } | null;
   /** Files of the job's latest attempt, where they are there. */
@@ -177,6 +233,29 @@ export interface FeedService {
   subscribe(fn: () => void): () => void;
 }
 
+/** What metrics are read from beside the other ports: all of it from memory or by an index. */
+export interface MetricsSource {
+  lanes(): readonly { readonly state: LaneState["phase"]; readonly driftedParts: readonly string[] }[];
+  jobsByState(): Readonly<Record<string, number>>;
+  findJob(id: string): Job | null;
+  /** When the open item that has waited longest was made; null when none waits. */
+  oldestOpenItemAtMs(): number | null;
+}
+
+/** Answers of requests by their idempotency keys. The store's fits as it is. */
+export interface RequestKeys {
+  /** Null for a key that is new, or older than a day. `scope`: the route's name. */
+  find(
+    scope: string,
+    key: string,
+  ): { readonly hash: string; readonly status: number; readonly body: string | null } | null;
+  put(
+    scope: string,
+    key: string,
+    answer: { readonly hash: string; readonly status: number; readonly body: string | null },
+  ): void;
+}
+
 /** Installed agents. Names are checked; every method may throw agent.not_found. */
 export interface AgentService {
   list(): readonly ApiAgent[];
@@ -203,23 +282,101 @@ export interface CredentialService {
   refresh(agent: string, opts: CallOptions): Promise<ApiRefreshedCredential>;
 }
 
+/** A call of a lane. Who makes it is its link's word. */
+export interface LaneCall<B> {
+  readonly laneId: string;
+  /** The job that runs there. */
+  readonly job: { readonly id: string; readonly attempt: number };
+  /** Idempotency key. */
+  readonly key: string | null;
+  readonly body: B;
+}
+
+/** What waits for people, and what lanes ask, report and propose. Synchronous, durable on return. */
+export interface InboxService {
+  /** Newest first. `done`: all that wait no more. */
+  list(query: {
+    readonly bucket?: "open" | "snoozed" | "done" | undefined;
+    readonly kind?: InboxKind | undefined;
+    readonly laneId?: string | undefined;
+    readonly before?: string | undefined;
+    readonly limit: number;
+  }): readonly InboxItem[];
+  countOpen(): number;
+  /** By id or unique prefix. @throws inbox.not_found, usage.invalid */
+  get(idOrPrefix: string): InboxItem;
+  /** @throws inbox.not_found, inbox.answered, inbox.expired, request.invalid */
+  answer(idOrPrefix: string, text: string, by: InboxActor): InboxItem;
+  snooze(idOrPrefix: string, forMs: number): InboxItem;
+  done(idOrPrefix: string, by: InboxActor): InboxItem;
+  reopen(idOrPrefix: string): InboxItem;
+  /** The job that occupies the lane, with its attempt; null when none does. */
+  jobOf(laneId: string): LaneCall<unknown>["job"] | null;
+  /** @throws request.key_conflict, request.invalid, inbox.full; so do the next ones */
+  ask(call: LaneCall<Ask>): InboxItem;
+  /** Id of the item it has made, null for none. */
+  report(call: LaneCall<Report>): string | null;
+  createTask(call: LaneCall<CreateTask>): InboxTask;
+  /** The question once it is settled, at the latest after `waitMs`. @throws inbox.not_found */
+  waitForAnswer(
+    id: string,
+    opts: {
+      readonly laneId: string;
+      readonly seesAll: boolean;
+      readonly waitMs: number;
+      readonly signal: AbortSignal | undefined;
+    },
+  ): Promise<InboxItem>;
+  /** Of a lane, of all for null; newest first. */
+  tasks(laneId: string | null): readonly InboxTask[];
+  /** @throws inbox.not_found, inbox.answered */
+  finishTask(id: string, laneId: string): InboxTask;
+}
+
 /** The daemon itself. */
 export interface StatusService {
   status(opts: CallOptions): Awaitable<ApiStatus>;
   readiness(): Awaitable<ApiReadiness["checks"]>;
+  /** The page's, as `http://127.0.0.1:4711`; null while it is not served. */
+  address(): string | null;
+  /** Looks at this machine as `lane doctor` does, and mends nothing. Takes about a second. */
+  doctor(opts: CallOptions): Promise<ApiDoctor>;
   /** Begins the shutdown and returns: the answer to the caller is still to be sent. */
   shutdown(): void;
+}
+
+/** A shell in a lane. */
+export interface TerminalSession {
+  /** What is typed, and what is shown. Ends with the shell. */
+  readonly stream: Duplex;
+  resize(size: TerminalSize, opts: CallOptions): Promise<void>;
+  /** The shell's exit code; null while it runs, or when nobody knows. */
+  exitCode(opts: CallOptions): Promise<number | null>;
+  /** Ends the shell and all that was started from it; resolves when none of it is left. May be repeated. */
+  end(): Promise<void>;
+}
+
+/** Shells in lanes, for people at the page. */
+export interface TerminalService {
+  /** @throws lane.not_ready when no container runs */
+  check(laneId: string): void;
+  /** @throws lane.not_ready, engine.*; the signal ends what was begun */
+  open(laneId: string, opts: CallOptions & { readonly size: TerminalSize }): Promise<TerminalSession>;
 }
 
 /** What the host API works on. */
 export interface HostApiPorts {
   readonly workspaces: WorkspaceService;
   readonly lanes: LaneService;
+  readonly git: LaneGitService;
   readonly jobs: JobService;
   readonly agents: AgentService;
   readonly credentials: CredentialService;
+  readonly laneConfig: LaneConfigService;
   readonly feed: FeedService;
+  readonly inbox: InboxService;
   readonly status: StatusService;
+  readonly terminals: TerminalService;
 }
 
 /** The few methods of a logger that are used; pino's fits. */

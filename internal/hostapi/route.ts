@@ -1,12 +1,18 @@
 import type { Clock } from "../base/index.ts";
 import { type ApiSchema, emptyQuerySchema, parseWith } from "../protocol/index.ts";
+import type { LoginDesk } from "./login.ts";
+import type { Metrics } from "./metrics.ts";
 import type { ApiLog, HostApiPorts } from "./ports.ts";
+import type { TerminalDesk } from "./terminal.ts";
 
 /** What handlers work with. */
 export interface RouteDeps {
   readonly ports: HostApiPorts;
   readonly clock: Clock;
   readonly log: ApiLog;
+  readonly login: LoginDesk;
+  readonly metrics: Metrics;
+  readonly terminals: TerminalDesk;
   /** Aborts when the daemon stops. */
   readonly stopping: AbortSignal;
   readonly version: string;
@@ -56,8 +62,11 @@ export interface RouteSpec<B, Q> {
   readonly body?: ApiSchema<B>;
   readonly query?: ApiSchema<Q>;
   readonly answers: readonly Answer[];
-  /** Takes an `Idempotency-Key` header. */
-  readonly keyed?: true;
+  /**
+   * Every POST takes an `Idempotency-Key` header ({@link import("./keyed-runs.ts").KeyedRuns}). `own`: it does so by itself;
+   * `never`: its answer is a secret or changes nothing, so nothing of it is kept.
+   */
+  readonly keyed?: "own" | "never";
   readonly handle: (call: Call<B, Q>, deps: RouteDeps) => Promise<Reply> | Reply;
 }
 

@@ -10,6 +10,7 @@ import {
   type SubmitJob,
   submitJobSchema,
 } from "../protocol/index.ts";
+import { KEY_MAX } from "./keyed-runs.ts";
 import { resolveLane } from "./lane-ref.ts";
 import { lastEventId } from "./last-event-id.ts";
 import type { HostApiPorts } from "./ports.ts";
@@ -20,8 +21,6 @@ import { toApiJob, toApiJobEvent } from "./to-api.ts";
 const tag = "jobs";
 const JOBS_DEFAULT = 50;
 const EVENTS_DEFAULT = 1000;
-/** As long as the schema's `key`. */
-const KEY_MAX = 128;
 
 /** Work. */
 export const JOB_ROUTES: readonly Route[] = [
@@ -49,7 +48,7 @@ export const JOB_ROUTES: readonly Route[] = [
     tag,
     query: laneQuerySchema,
     body: submitJobSchema,
-    keyed: true,
+    keyed: "own",
     answers: [
       { status: 201, description: "The new job", schema: jobSchema },
       ok("The job this key belongs to", jobSchema),
@@ -151,6 +150,8 @@ function shown({ jobs }: HostApiPorts, job: Job, laneName: string) {
     files: jobs.filesOf(job),
     session: jobs.sessionOf(job),
     git: jobs.gitOf(job),
+    summary: jobs.summaryOf(job),
+    question: jobs.questionOf(job),
     progress: jobs.progressOf(job),
   });
 }

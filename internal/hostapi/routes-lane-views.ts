@@ -76,6 +76,7 @@ export const LANE_VIEW_ROUTES: readonly Route[] = [
     method: "POST",
     path: "/v1/lanes/{id}/exec-plan",
     name: "planExec",
+    keyed: "never",
     summary: "How the engine's own CLI runs a command in the lane's container; runs nothing",
     tag,
     query: laneQuerySchema,

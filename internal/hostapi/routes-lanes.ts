@@ -2,11 +2,15 @@ import { parseLaneName } from "../lane/index.ts";
 import {
   type AddLane,
   addLaneSchema,
+  laneDiskSchema,
   laneQuerySchema,
   laneSchema,
+  lanesQuerySchema,
   patchLaneSchema,
   planSchema,
+  prunableLaneSchema,
   recreateQuerySchema,
+  removedLaneSchema,
   removeLaneQuerySchema,
   WAIT_DEFAULT_MS,
   waitQuerySchema,
@@ -27,8 +31,10 @@ export const LANE_ROUTES: readonly Route[] = [
     name: "listLanes",
     summary: "All lanes",
     tag,
+    query: lanesQuerySchema,
     answers: [ok("The lanes", laneSchema.array())],
-    handle: async ({ signal }, { ports }) => json((await ports.lanes.list({ signal })).map(toApiLane)),
+    handle: async ({ query, signal }, { ports: { lanes } }) =>
+      json((await (query.git ? lanes.listWithGit({ signal }) : lanes.list({ signal }))).map(toApiLane)),
   }),
   defineRoute({
     method: "POST",
@@ -74,15 +80,34 @@ export const LANE_ROUTES: readonly Route[] = [
     method: "DELETE",
     path: "/v1/lanes/{id}",
     name: "removeLane",
-    summary: "Removes container, network, volume, worktree and record; the branch stays",
+    summary: "Removes container, network, volume, worktree and record; the branch stays unless `deleteBranch` says so",
     tag,
     query: removeLaneQuerySchema,
-    answers: [{ status: 204, description: "Removed" }],
+    answers: [ok("What has gone", removedLaneSchema)],
     handle: async ({ id, query, signal }, { ports }) => {
-      const force = query.force ?? false;
-      await ports.lanes.remove(resolveLane(ports, id, query.workspace).id, { force, signal });
-      return { kind: "empty" };
+      const opts = { force: query.force ?? false, deleteBranch: query.deleteBranch ?? false, signal };
+      return json(await ports.lanes.remove(resolveLane(ports, id, query.workspace).id, opts));
     },
+  }),
+  defineRoute({
+    method: "GET",
+    path: "/v1/lanes/{id}/disk",
+    name: "diskOfLane",
+    summary: "What a lane takes on the disk",
+    tag,
+    query: laneQuerySchema,
+    answers: [ok("Sizes", laneDiskSchema)],
+    handle: async ({ id, query, signal }, { ports }) =>
+      json(await ports.lanes.diskOf(resolveLane(ports, id, query.workspace).id, { signal })),
+  }),
+  defineRoute({
+    method: "GET",
+    path: "/v1/prunable",
+    name: "listPrunable",
+    summary: "Lanes whose work is in their base, and why some of them are to stay all the same; removes nothing",
+    tag,
+    answers: [ok("The lanes", prunableLaneSchema.array())],
+    handle: async ({ signal }, { ports }) => json(await ports.lanes.prunable({ signal })),
   }),
   defineRoute({
     method: "POST",

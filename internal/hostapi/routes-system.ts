@@ -47,6 +47,7 @@ export const SYSTEM_ROUTES: readonly Route[] = [
     method: "POST",
     path: "/v1/shutdown",
     name: "shutdown",
+    keyed: "never",
     summary: "Stops the daemon, over the unix socket only; lanes keep running",
     tag,
     answers: [{ status: 202, description: "It is stopping", schema: shutdownSchema }],
@@ -83,6 +84,19 @@ export const SYSTEM_ROUTES: readonly Route[] = [
       const ready = Object.values(checks).every(Boolean);
       return json({ ready, checks }, ready ? 200 : 503);
     },
+  }),
+  defineRoute({
+    method: "GET",
+    path: "/metrics",
+    name: "metrics",
+    summary: "What the daemon counts, in Prometheus' text exposition",
+    tag,
+    answers: [{ status: 200, description: "The metrics", contentType: "text/plain" }],
+    handle: async (_, { metrics }) => ({
+      kind: "text",
+      contentType: metrics.contentType,
+      text: await metrics.render(),
+    }),
   }),
   defineRoute({
     method: "GET",

@@ -1,10 +1,19 @@
 import { connect } from "node:net";
 import { AppError, systemClock } from "../base/index.ts";
-import type { Job, JobLogEvent, JobState } from "../job/index.ts";
-import { DEFAULT_SETTINGS, type Lane, type LaneState, type Workspace } from "../lane/index.ts";
-import type { ApiAgent, ApiAgentVersion, ApiCredential } from "../protocol/index.ts";
+import type { InboxItem, Job, JobLogEvent, JobState } from "../job/index.ts";
+import {
+  DEFAULT_SETTINGS,
+  DEFAULT_WORKSPACE_SETTINGS,
+  type Lane,
+  type LaneState,
+  NO_REPOSITORY_CONFIG,
+  type Workspace,
+} from "../lane/index.ts";
+import type { ApiAgent, ApiAgentVersion, ApiCredential, ApiRemovedLane } from "../protocol/index.ts";
 import { createHostApi, type HostApi } from "./host-api.ts";
-import type { FeedEntry, HostApiPorts, JobService, LaneView } from "./ports.ts";
+import { createMetrics } from "./metrics.ts";
+import type { FeedEntry, HostApiPorts, JobService, LaneView, RequestKeys } from "./ports.ts";
+import type { PageFiles } from "./static.ts";
 
 /** In-memory ports and raw sockets, for tests of the host API only. */
 
@@ -108,6 +117,19 @@ export const CREDENTIAL: ApiCredential = {
   lanes: ["demo"],
 };
 
+const REMOVED: ApiRemovedLane = {
+  id: "demo-1111111111",
+  name: "demo",
+  removed: true,
+  lost: [],
+  ignored: 0,
+  worktreeKept: false,
+  branch: "demo",
+  branchDeleted: false,
+};
+
+const DISK = { worktreeBytes: 1, volumeBytes: 2, containerBytes: null, partial: false };
+
 /** Every call a port got: name and arguments, without the signal. */
 export type Calls = (readonly [name: string, ...args: readonly unknown[]])[];
 
@@ -144,7 +166,30 @@ export interface TestFeed {
   subscribers(): number;
 }
 
-export function makeBench(): Bench {
+/** An item that nobody has done anything about. */
+const ITEM: InboxItem = {
+  id: "01itemitemitemitemitemitem",
+  kind: "question",
+  laneId: "demo-1111111111",
+  jobId: null,
+  attempt: null,
+  title: "Which?",
+  body: "",
+  choices: [],
+  fallback: null,
+  urgency: "normal",
+  state: { phase: "open" },
+  delivered: false,
+  createdAtMs: AT_MS,
+  changedAtMs: AT_MS,
+  expiresAtMs: null,
+  subject: null,
+  occurrence: null,
+  data: {},
+};
+
+/** `more`: ports of a test's own; `page`: the page that it serves. */
+export function makeBench(more: Partial<HostApiPorts> = {}, page?: PageFiles): Bench {
   const calls: Calls = [];
   const failures = new Map<string, unknown>();
   const lanes: Lane[] = [makeLane()];
@@ -190,6 +235,7 @@ export function makeBench(): Bench {
     workspaces: {
       list: () => WORKSPACES,
       add: (wanted, opts) => later("workspaces.add", [wanted, opts], () => WORKSPACES[0] ?? bug()),
+      clones: () => note("workspaces.clones", [], () => []),
       remove: (id, opts) => later("workspaces.remove", [id, opts], () => undefined),
     },
     lanes: {
@@ -199,7 +245,10 @@ export function makeBench(): Bench {
       get: (id, opts) => note("lanes.get", [id, opts], () => viewOf(id)),
       add: (wanted, opts) => later("lanes.add", [wanted, opts], () => makeView(makeLane({ name: wanted.name }))),
       planAdd: (wanted, opts) => later("lanes.planAdd", [wanted, opts], () => plan),
-      remove: (id, opts) => later("lanes.remove", [id, opts], () => undefined),
+      remove: (id, opts) => later("lanes.remove", [id, opts], () => REMOVED),
+      listWithGit: (opts) => later("lanes.listWithGit", [opts], () => lanes.map((lane) => makeView(lane))),
+      prunable: (opts) => later("lanes.prunable", [opts], () => []),
+      diskOf: (id, opts) => later("lanes.diskOf", [id, opts], () => ({ ...DISK, lane: id })),
       patch: verb("lanes.patch"),
       ensure: verb("lanes.ensure"),
       start: verb("lanes.start"),
@@ -224,6 +273,30 @@ export function makeBench(): Bench {
       containerLogs: (id, opts) =>
         later("lanes.containerLogs", [id, opts], () => ({ container: "c1", lines: ["one"] })),
     },
+    git: {
+      diff: (id, query, opts) =>
+        later("git.diff", [id, query, opts], () => ({
+          lane: id,
+          base: { ref: "main", commit: "a".repeat(40) },
+          head: "b".repeat(40),
+          files: [],
+          additions: 0,
+          deletions: 0,
+          patch: query.stat ? null : "",
+          truncated: false,
+        })),
+      merge: (id, wanted, opts) =>
+        later("git.merge", [id, wanted, opts], () => ({
+          lane: id,
+          into: wanted.into ?? "main",
+          strategy: "ff" as const,
+          before: "a".repeat(40),
+          after: "b".repeat(40),
+          commits: 1,
+          flagged: [],
+          dryRun: wanted.dryRun ?? false,
+        })),
+    },
     jobs: {
       submit: ({ laneId, spec }) =>
         note("jobs.submit", [laneId, spec], () => {
@@ -241,6 +314,8 @@ export function makeBench(): Bench {
       },
       sessionOf: () => null,
       gitOf: () => null,
+      questionOf: () => null,
+      summaryOf: () => null,
       progressOf: (job) => progress.get(job.id) ?? null,
       filesOf: (job) => {
         const stream = job.state.attempt === 0 ? null : `/state/jobs/${job.id}/${job.state.attempt}.ndjson`;
@@ -270,7 +345,45 @@ export function makeBench(): Bench {
       refresh: (agent, opts) =>
         later("credentials.refresh", [agent, opts], () => ({ ...CREDENTIAL, agent, changed: true })),
     },
+    laneConfig: {
+      settingsOf: () => DEFAULT_WORKSPACE_SETTINGS,
+      patchWorkspace: (id, change) => note("laneConfig.patchWorkspace", [id, change], () => DEFAULT_WORKSPACE_SETTINGS),
+      repository: (id, base, opts) =>
+        later("laneConfig.repository", [id, base, opts], () => ({
+          ...{ base, commit: "c".repeat(40), found: true, error: null },
+          config: { ...NO_REPOSITORY_CONFIG, image: "other:1" },
+          asked: {
+            sha256: "a".repeat(64),
+            word: "pending" as const,
+            fields: [{ field: "image", was: "lane-runtime", is: "other:1" }],
+          },
+        })),
+      decide: (id, said, opts) => later("laneConfig.decide", [id, said, opts], () => undefined),
+      laneConfig: (id, opts) =>
+        later("laneConfig.laneConfig", [id, opts], () => ({
+          commit: null,
+          values: [{ key: "agent", value: "claude", origin: "workspace" }],
+        })),
+      setUp: (id, opts) => note("laneConfig.setUp", [id, opts], () => viewOf(id)),
+    },
     feed: port,
+    inbox: {
+      list: (query) => note("inbox.list", [query], () => [ITEM]),
+      countOpen: () => 1,
+      get: (id) => note("inbox.get", [id], () => ITEM),
+      answer: (id, text, by) => note("inbox.answer", [id, text, by], () => ITEM),
+      snooze: (id, forMs) => note("inbox.snooze", [id, forMs], () => ITEM),
+      done: (id, by) => note("inbox.done", [id, by], () => ITEM),
+      reopen: (id) => note("inbox.reopen", [id], () => ITEM),
+      // Tests of lanes' calls bring an inbox of their own.
+      jobOf: () => null,
+      ask: bug,
+      report: bug,
+      createTask: bug,
+      waitForAnswer: bug,
+      tasks: bug,
+      finishTask: bug,
+    },
     status: {
       status: () =>
         note("status.status", [], () => ({
@@ -287,20 +400,42 @@ export function makeBench(): Bench {
           jobs: {},
         })),
       readiness: () => note("status.readiness", [], () => ({ store: true, engine: true })),
+      address: () => "http://127.0.0.1:4711",
+      doctor: (opts) => later("status.doctor", [opts], () => ({ ok: true, checks: [] })),
       shutdown: () => note("status.shutdown", [], () => undefined),
     },
+    terminals: {
+      check: (laneId) => note("terminals.check", [laneId], () => undefined),
+      open: (laneId, { size }) => later("terminals.open", [laneId, size], bug),
+    },
+    ...more,
   };
 
   const log = (level: string) => (fields: object, message: string) => {
     logged.push({ level, fields: fields as Record<string, unknown>, message });
   };
+  const metrics = createMetrics({
+    // Of the feed's subscribers the tests count their own.
+    ports: {
+      ...ports,
+      feed: { ...port, subscribe: () => () => undefined },
+      inbox: { ...ports.inbox, countOpen: () => 0 },
+    },
+    source: { lanes: () => [], jobsByState: () => ({}), findJob: () => null, oldestOpenItemAtMs: () => null },
+    clock: systemClock,
+    version: "0.1.0",
+    onError: bug,
+  });
   const api = createHostApi({
     ports,
+    metrics,
+    keys: makeKeys(),
     token: TOKEN,
     log: { debug: log("debug"), warn: log("warn"), error: log("error") },
     clock: systemClock,
     stopping: stop.signal,
     version: "0.1.0",
+    ...(page === undefined ? {} : { page }),
   });
   return {
     api,
@@ -325,6 +460,15 @@ export function makeBench(): Bench {
         },
         { via: { kind: "unix" } },
       ),
+  };
+}
+
+/** Answers by key, in memory. */
+export function makeKeys(): RequestKeys {
+  const kept = new Map<string, ReturnType<RequestKeys["find"]>>();
+  return {
+    find: (scope, key) => kept.get(`${scope} ${key}`) ?? null,
+    put: (scope, key, answer) => void kept.set(`${scope} ${key}`, answer),
   };
 }
 

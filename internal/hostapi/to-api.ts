@@ -1,6 +1,12 @@
 import { renderDuration } from "../base/index.ts";
 import { type AgentUsage, isTerminal, type Job, type JobLogEvent, type JobState } from "../job/index.ts";
-import { containerOf, type LaneHistoryEntry, type LaneState, type Workspace } from "../lane/index.ts";
+import {
+  containerOf,
+  type LaneHistoryEntry,
+  type LaneState,
+  type Workspace,
+  type WorkspaceSettings,
+} from "../lane/index.ts";
 import type {
   ApiFeedEntry,
   ApiHistoryEntry,
@@ -8,9 +14,11 @@ import type {
   ApiJobEvent,
   ApiLane,
   ApiPlan,
+  ApiRepository,
   ApiWorkspace,
 } from "../protocol/index.ts";
 import { isDestructive, type Plan, renderStep } from "../reconcile/index.ts";
+import type { AskedView, LaneMakingView } from "./config-ports.ts";
 import type { FeedEntry, JobService, JobWait, LaneView } from "./ports.ts";
 
 /** Domain values as they cross the wire: times become ISO 8601, tagged unions become flat fields. */
@@ -29,7 +37,7 @@ export function toApiLane(view: LaneView): ApiLane {
     worktree: lane.worktree,
     desired: lane.desired,
     state: state.phase,
-    cause: "cause" in state ? state.cause : null,
+    cause: "cause" in state ? state.cause : (view.making?.cause ?? null),
     logTail: state.phase === "failed" ? [...state.logTail] : [],
     since: sinceOf(state),
     until: state.phase === "backoff" ? iso(state.untilMs) : null,
@@ -41,14 +49,26 @@ export function toApiLane(view: LaneView): ApiLane {
     endpoint: "endpoint" in state ? state.endpoint : null,
     fingerprint: container?.labels?.fingerprint ?? null,
     drift: view.drift.map(({ part, field, was, is }) => ({ part, field, was, is })),
-    agent: lane.settings.agent,
+    agent: lane.settings.agent ?? view.making?.agent ?? null,
     settings: { ...lane.settings },
+    ...(view.making && { ...toApiMaking(view.making) }),
     job: view.job,
     queued: view.queued,
     git: view.git,
+    ...(view.notices === undefined ? {} : { notices: [...view.notices] }),
     credentials: view.credentials,
     createdAt: iso(lane.createdAtMs),
   };
+}
+
+function toApiMaking({ ports, setup, repository }: LaneMakingView): Pick<ApiLane, "ports" | "setup" | "repository"> {
+  const { commit, error, asked } = repository;
+  return { ports: [...ports], setup, repository: { commit, error, asked: toApiAsked(asked) } };
+}
+
+/** What a repository asks for. */
+export function toApiAsked(asked: AskedView | null): ApiRepository["asked"] {
+  return asked && { ...asked, fields: asked.fields.map((field) => ({ ...field })) };
 }
 
 function sinceOf(state: LaneState): string | null {
@@ -56,8 +76,9 @@ function sinceOf(state: LaneState): string | null {
 }
 
 /** A repository with the number of its lanes. */
-export function toApiWorkspace(workspace: Workspace, lanes: number): ApiWorkspace {
-  return { id: workspace.id, name: workspace.name, path: workspace.path, lanes, createdAt: iso(workspace.createdAtMs) };
+export function toApiWorkspace(workspace: Workspace, lanes: number, settings: WorkspaceSettings): ApiWorkspace {
+  const { id, name, path } = workspace;
+  return { id, name, path, lanes, settings: { ...settings }, createdAt: iso(workspace.createdAtMs) };
 }
 
 /** A line of a lane's history. */
@@ -83,6 +104,8 @@ export interface JobSurroundings {
   readonly files: ApiJob["files"];
   readonly session: string | null;
   readonly git: ReturnType<JobService["gitOf"]>;
+  readonly summary: string | null;
+  readonly question: string | null;
   readonly progress: ReturnType<JobService["progressOf"]>;
 }
 
@@ -101,9 +124,11 @@ export function toApiJob(job: Job, laneName: string, beside: JobSurroundings): A
     prompt: work.kind === "prompt" ? work.prompt : null,
     agent: work.kind === "prompt" ? work.agent : null,
     state: state.phase,
+    question: beside.question,
     detail:
       beside.wait?.detail ??
       detailOf(state) ??
+      (beside.question === null ? null : "waits for an answer") ??
       (stuckForMs === null ? null : `no progress for ${renderDuration(stuckForMs)}`),
     waiting: beside.wait?.reason ?? null,
     lastProgressAt: isoOrNull(beside.progress?.lastAtMs ?? null),
@@ -112,10 +137,11 @@ export function toApiJob(job: Job, laneName: string, beside: JobSurroundings): A
     key: spec.key,
     priority: spec.priority,
     session: beside.session,
-    exitCode: result?.exitCode ?? null,
+    exitCode: (isTerminal(state) ? result?.exitCode : null) ?? null,
     signal: result?.signal ?? null,
     truncated: result?.truncated ?? false,
-    text: result?.agent?.text ?? null,
+    text: result?.agent?.text ?? beside.summary,
+    summary: beside.summary,
     usage: usageOf(result?.agent?.usage ?? null),
     git: beside.git && { commits: [...beside.git.commits], uncommitted: [...beside.git.uncommitted] },
     error: errorOf(state),

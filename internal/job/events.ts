@@ -43,8 +43,12 @@ export type JobLogEvent = {
 } & (WorkerEventBody | HostEventBody);
 
 /** Events the host itself adds to a job's log. */
-export type HostEventBody = {
-  readonly type: "state";
-  readonly phase: string;
-  readonly detail: string | null;
-};
+export type HostEventBody =
+  | { readonly type: "state"; readonly phase: string; readonly detail: string | null }
+  /** What the job's agent reported. `files`: paths below the work tree, as it gave them. */
+  | {
+      readonly type: "report";
+      readonly level: "info" | "warn" | "done" | "blocked";
+      readonly text: string;
+      readonly files: readonly string[];
+    };

@@ -20,6 +20,7 @@ const STATES: { readonly [P in JobPhase]: Extract<JobState, { readonly phase: P 
   dispatching: { phase: "dispatching", ...active },
   accepted: { phase: "accepted", ...active },
   running: { phase: "running", ...active },
+  awaiting_answer: { phase: "awaiting_answer", attempt: 1, item: "q1", result },
   succeeded: { phase: "succeeded", attempt: 1, result },
   failed: { phase: "failed", attempt: 1, result, error },
   cancelled: { phase: "cancelled", attempt: 1, result: null, forced: false },
@@ -35,6 +36,8 @@ const EVENTS: { readonly [T in JobEventType]: Extract<JobEvent, { readonly type:
   unreachable: { type: "unreachable" },
   reachable: { type: "reachable", generation: 3 },
   cancel: { type: "cancel" },
+  awaits: { type: "awaits", item: "q1", result },
+  answered: { type: "answered" },
   succeeded: { type: "succeeded", result },
   failed: { type: "failed", result, error },
   cancelled: { type: "cancelled", result, forced: true },
@@ -45,19 +48,21 @@ const EVENTS: { readonly [T in JobEventType]: Extract<JobEvent, { readonly type:
 /** `=` stays the same value, `!` is illegal, `+` the same phase with another fact, a name the next phase. */
 // biome-ignore format: one row per event, one column per phase
 const TABLE: { readonly [T in JobEventType]: { readonly [P in JobPhase]: JobPhase | "=" | "!" | "+" } } = {
-  wait: { queued: "+", dispatching: "!", accepted: "!", running: "!", succeeded: "!", failed: "!", cancelled: "!", lost: "!" },
-  dispatch: { queued: "dispatching", dispatching: "!", accepted: "!", running: "!", succeeded: "!", failed: "!", cancelled: "!", lost: "!" },
-  undispatch: { queued: "!", dispatching: "queued", accepted: "!", running: "!", succeeded: "!", failed: "!", cancelled: "!", lost: "!" },
-  accepted: { queued: "!", dispatching: "accepted", accepted: "=", running: "=", succeeded: "=", failed: "=", cancelled: "=", lost: "=" },
-  started: { queued: "!", dispatching: "running", accepted: "running", running: "=", succeeded: "=", failed: "=", cancelled: "=", lost: "=" },
-  unreachable: { queued: "=", dispatching: "+", accepted: "+", running: "+", succeeded: "=", failed: "=", cancelled: "=", lost: "=" },
-  reachable: { queued: "=", dispatching: "=", accepted: "=", running: "=", succeeded: "=", failed: "=", cancelled: "=", lost: "=" },
-  cancel: { queued: "cancelled", dispatching: "+", accepted: "+", running: "+", succeeded: "=", failed: "=", cancelled: "=", lost: "=" },
-  succeeded: { queued: "!", dispatching: "succeeded", accepted: "succeeded", running: "succeeded", succeeded: "=", failed: "=", cancelled: "=", lost: "=" },
-  failed: { queued: "!", dispatching: "failed", accepted: "failed", running: "failed", succeeded: "=", failed: "=", cancelled: "=", lost: "=" },
-  cancelled: { queued: "!", dispatching: "cancelled", accepted: "cancelled", running: "cancelled", succeeded: "=", failed: "=", cancelled: "=", lost: "=" },
-  lost: { queued: "!", dispatching: "lost", accepted: "lost", running: "lost", succeeded: "=", failed: "=", cancelled: "=", lost: "=" },
-  retry: { queued: "!", dispatching: "!", accepted: "!", running: "!", succeeded: "!", failed: "queued", cancelled: "queued", lost: "queued" },
+  wait: { queued: "+", dispatching: "!", accepted: "!", running: "!", awaiting_answer: "!", succeeded: "!", failed: "!", cancelled: "!", lost: "!" },
+  dispatch: { queued: "dispatching", dispatching: "!", accepted: "!", running: "!", awaiting_answer: "!", succeeded: "!", failed: "!", cancelled: "!", lost: "!" },
+  undispatch: { queued: "!", dispatching: "queued", accepted: "!", running: "!", awaiting_answer: "!", succeeded: "!", failed: "!", cancelled: "!", lost: "!" },
+  accepted: { queued: "!", dispatching: "accepted", accepted: "=", running: "=", awaiting_answer: "=", succeeded: "=", failed: "=", cancelled: "=", lost: "=" },
+  started: { queued: "!", dispatching: "running", accepted: "running", running: "=", awaiting_answer: "=", succeeded: "=", failed: "=", cancelled: "=", lost: "=" },
+  unreachable: { queued: "=", dispatching: "+", accepted: "+", running: "+", awaiting_answer: "=", succeeded: "=", failed: "=", cancelled: "=", lost: "=" },
+  reachable: { queued: "=", dispatching: "=", accepted: "=", running: "=", awaiting_answer: "=", succeeded: "=", failed: "=", cancelled: "=", lost: "=" },
+  cancel: { queued: "cancelled", dispatching: "+", accepted: "+", running: "+", awaiting_answer: "cancelled", succeeded: "=", failed: "=", cancelled: "=", lost: "=" },
+  awaits: { queued: "!", dispatching: "awaiting_answer", accepted: "awaiting_answer", running: "awaiting_answer", awaiting_answer: "=", succeeded: "=", failed: "=", cancelled: "=", lost: "=" },
+  answered: { queued: "!", dispatching: "!", accepted: "!", running: "!", awaiting_answer: "queued", succeeded: "!", failed: "!", cancelled: "!", lost: "!" },
+  succeeded: { queued: "!", dispatching: "succeeded", accepted: "succeeded", running: "succeeded", awaiting_answer: "=", succeeded: "=", failed: "=", cancelled: "=", lost: "=" },
+  failed: { queued: "!", dispatching: "failed", accepted: "failed", running: "failed", awaiting_answer: "=", succeeded: "=", failed: "=", cancelled: "=", lost: "=" },
+  cancelled: { queued: "!", dispatching: "cancelled", accepted: "cancelled", running: "cancelled", awaiting_answer: "=", succeeded: "=", failed: "=", cancelled: "=", lost: "=" },
+  lost: { queued: "!", dispatching: "lost", accepted: "lost", running: "lost", awaiting_answer: "=", succeeded: "=", failed: "=", cancelled: "=", lost: "=" },
+  retry: { queued: "!", dispatching: "!", accepted: "!", running: "!", awaiting_answer: "!", succeeded: "!", failed: "queued", cancelled: "queued", lost: "queued" },
 };
 
 describe("every phase-event pair", () => {
@@ -106,14 +111,20 @@ describe("facts carried over", () => {
     expect(again.attempt).toBe(2);
   });
 
+  it("goes on after an answer as the next attempt, and keeps its result when it is cancelled instead", () => {
+    const queued = transition(STATES.awaiting_answer, EVENTS.answered);
+    expect(transition(queued, EVENTS.dispatch)).toMatchObject({ phase: "dispatching", attempt: 2 });
+    expect(transition(STATES.awaiting_answer, EVENTS.cancel)).toMatchObject({ attempt: 1, result, forced: false });
+  });
+
   it("cancels a cancelling job that never arrived instead of queueing it again", () => {
     const state = transition(transition(STATES.dispatching, EVENTS.cancel), EVENTS.undispatch);
     expect(state).toEqual({ phase: "cancelled", attempt: 1, result: null, forced: false });
   });
 
-  it("calls a phase active or terminal, or neither when queued", () => {
+  it("calls a phase active or terminal, or neither when it waits for its turn or an answer", () => {
     const kinds = JOB_PHASES.map((phase) => (isActive(STATES[phase]) ? "a" : isTerminal(STATES[phase]) ? "t" : "q"));
-    expect(kinds.join("")).toBe("qaaatttt");
+    expect(kinds.join("")).toBe("qaaaqtttt");
   });
 });
 

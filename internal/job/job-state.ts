@@ -10,9 +10,14 @@ import type { AgentSummary } from "./agent-events.ts";
  *    ^  |                  |    |                |                |
  *    |  |  undispatch      |    +----------------+----------------+-- outcome unknowable -> lost
  *    +--|------------------+        (each may also end failed: refused, interrupted, ...)
- *    |  +-- cancel --> cancelled
+ *    |  +-- cancel --> cancelled <-- cancel --+
+ *    +------ answered --------------- awaiting_answer <-- awaits -- dispatching | accepted | running
  *    +------ retry ------ failed | cancelled | lost        (a recorded decision; the next dispatch is attempt + 1)
  * ```
+ *
+ * `awaiting_answer` is neither active nor an end: the attempt ended by itself while a question of its agent was open. It
+ * occupies nothing, for days if need be, and leaves when every such question has been answered, has expired or was put
+ * away, or when somebody cancels the job.
  *
  * The three active phases carry two facts beside the phase: `reachable`, a fact about the link and not about the job,
  * and `cancelling`, the durable wish to end it, which survives every reconnect until the attempt has ended.
@@ -29,6 +34,13 @@ export type JobState =
   | ActiveFacts<"accepted">
   /** The process was started. */
   | ActiveFacts<"running">
+  /** `result` is the attempt's; `item` the question that was open when it ended. */
+  | {
+      readonly phase: "awaiting_answer";
+      readonly attempt: number;
+      readonly item: string;
+      readonly result: JobResult;
+    }
   | { readonly phase: "succeeded"; readonly attempt: number; readonly result: JobResult }
   | { readonly phase: "failed"; readonly attempt: number; readonly result: JobResult; readonly error: JobError }
   | {
@@ -57,6 +69,7 @@ export const JOB_PHASES = [
   "dispatching",
   "accepted",
   "running",
+  "awaiting_answer",
   "succeeded",
   "failed",
   "cancelled",
@@ -99,6 +112,10 @@ export type JobEvent =
   | { readonly type: "reachable"; readonly generation: number }
   /** Somebody wants it ended. At once while queued, else it is a wish until the attempt has ended. */
   | { readonly type: "cancel" }
+  /** The attempt ended well, and a question of its agent is open. */
+  | { readonly type: "awaits"; readonly item: string; readonly result: JobResult }
+  /** Nothing that the agent asked is open any more. */
+  | { readonly type: "answered" }
   | { readonly type: "succeeded"; readonly result: JobResult }
   | { readonly type: "failed"; readonly result: JobResult; readonly error: JobError }
   | { readonly type: "cancelled"; readonly result: JobResult | null; readonly forced: boolean }
@@ -110,6 +127,12 @@ export type JobEventType = JobEvent["type"];
 
 /** A state that only a recorded retry leaves. */
 export type TerminalState = Extract<JobState, { readonly phase: "succeeded" | "failed" | "cancelled" | "lost" }>;
+
+/** A state in which an attempt is over: it has ended for good, or waits for an answer. */
+export type AttemptEnd = TerminalState | AwaitingState;
+
+/** The state of a job whose agent waits to be woken. */
+type AwaitingState = Extract<JobState, { readonly phase: "awaiting_answer" }>;
 
 /** A state in which the job occupies its lane. */
 export type ActiveState = Extract<JobState, { readonly phase: "dispatching" | "accepted" | "running" }>;
@@ -135,6 +158,7 @@ export function isActive(state: JobState): state is ActiveState {
 export function transition(state: JobState, event: JobEvent): JobState {
   if (isTerminal(state)) return fromTerminal(state, event);
   if (state.phase === "queued") return fromQueued(state, event);
+  if (state.phase === "awaiting_answer") return fromAwaiting(state, event);
   return fromActive(state, event);
 }
 
@@ -159,10 +183,39 @@ function fromQueued(state: Extract<JobState, { readonly phase: "queued" }>, even
     case "undispatch":
     case "accepted":
     case "started":
+    case "awaits":
+    case "answered":
     case "succeeded":
     case "failed":
     case "cancelled":
     case "lost":
+    case "retry":
+      return illegal(state, event);
+    default:
+      return assertNever(event);
+  }
+}
+
+/** Its attempt has ended: what a worker says of it is of the past. */
+function fromAwaiting(state: AwaitingState, event: JobEvent): JobState {
+  switch (event.type) {
+    case "answered":
+      return { phase: "queued", attempt: state.attempt, waiting: null };
+    case "cancel":
+      return { phase: "cancelled", attempt: state.attempt, result: state.result, forced: false };
+    case "accepted":
+    case "started":
+    case "unreachable":
+    case "reachable":
+    case "awaits":
+    case "succeeded":
+    case "failed":
+    case "cancelled":
+    case "lost":
+      return state;
+    case "wait":
+    case "dispatch":
+    case "undispatch":
     case "retry":
       return illegal(state, event);
     default:
@@ -191,6 +244,8 @@ function fromActive(state: ActiveState, event: JobEvent): JobState {
         : { ...state, reachable: true, generation: event.generation };
     case "cancel":
       return state.cancelling ? state : { ...state, cancelling: true };
+    case "awaits":
+      return { phase: "awaiting_answer", attempt, item: event.item, result: event.result };
     case "succeeded":
       return { phase: "succeeded", attempt, result: event.result };
     case "failed":
@@ -201,6 +256,7 @@ function fromActive(state: ActiveState, event: JobEvent): JobState {
       return { phase: "lost", attempt, error: event.error };
     case "wait":
     case "dispatch":
+    case "answered":
     case "retry":
       return illegal(state, event);
     default:
@@ -217,12 +273,14 @@ function fromTerminal(state: TerminalState, event: JobEvent): JobState {
     case "wait":
     case "dispatch":
     case "undispatch":
+    case "answered":
       return illegal(state, event);
     case "accepted":
     case "started":
     case "unreachable":
     case "reachable":
     case "cancel":
+    case "awaits":
     case "succeeded":
     case "failed":
     case "cancelled":

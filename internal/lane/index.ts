@@ -48,7 +48,9 @@ export {
   BOOT_GUIDE,
   IN_LANE,
   LANE_NAME_MAX,
+  LOGIN_SHELL,
   laneIdOf,
+  PORTS_MAX,
   parseLaneName,
   RELAY_PORT,
   resourceNames,
@@ -64,4 +66,21 @@ export type {
   ObservedMount,
   ObservedPort,
 } from "./observed.ts";
+export {
+  type Ceiling,
+  inForce,
+  NO_REPOSITORY_CONFIG,
+  REPOSITORY_FILE,
+  type RepositoryConfig,
+  type SetupCommand,
+  type Widening,
+  wideningOf,
+} from "./repository-config.ts";
+export { toSetupArgv } from "./setup-script.ts";
 export { isSkillName, parseSkillChoice, type SkillChoice } from "./skill-choice.ts";
+export {
+  DEFAULT_WORKSPACE_SETTINGS,
+  type LayeredSettings,
+  layerSettings,
+  type WorkspaceSettings,
+} from "./workspace-settings.ts";

@@ -33,6 +33,8 @@ export interface LaneSettings {
   readonly onSuccess: SuccessAct;
   /** `main` sees all lanes and tasks of the installation; `lane` only itself. */
   readonly role: LaneRole;
+  /** Ports of the container published on the host's loopback, beside the worker's; `null` for none. */
+  readonly ports: readonly number[] | null;
 }
 
 /** A lane's settings when nothing was said. */
@@ -49,6 +51,7 @@ export const DEFAULT_SETTINGS: LaneSettings = {
   ephemeral: false,
   onSuccess: "import",
   role: "lane",
+  ports: null,
 };
 
 /** A git repository registered with the supervisor. */

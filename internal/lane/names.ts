@@ -69,6 +69,13 @@ export const IN_LANE = {
   caBundle: "/etc/ssl/certs/ca-certificates.crt",
 } as const;
 
+/** A shell for a person: bash where the image has it, else the one every image has. */
+export const LOGIN_SHELL: readonly string[] = [
+  "/bin/sh",
+  "-c",
+  "if command -v bash >/dev/null 2>&1; then exec bash -l; else exec sh -l; fi",
+];
+
 /** What of a lane's git is in its bootstrap folder: the file over the worktree's `.git`, and what its git dir is made of. */
 export const BOOT_GIT = { pointer: "git-pointer", seed: "git" } as const;
 
@@ -80,6 +87,9 @@ export const WORKER_PORT = 31417;
 
 /** The worker's relay to the host API, on the container's own loopback, never published. */
 export const RELAY_PORT = 31418;
+
+/** Ports that a lane may have published beside its worker's. */
+export const PORTS_MAX = 16;
 
 /** The worker's own uid and gid inside every container: no account of the image or the host has it. */
 export const WORKER_UID = 31417;

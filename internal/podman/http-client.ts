@@ -2,7 +2,7 @@ import { type Dispatcher, Pool } from "undici";
 import { AppError, errnoOf, throwIfAborted, toError, withDeadline } from "../base/index.ts";
 
 /** The libpod API's own prefix, pinned: 4.0 is answered by every Podman from 4.3 to 5.x. */
-const PREFIX = "/v4.0.0/libpod";
+export const LIBPOD_PREFIX = "/v4.0.0/libpod";
 
 /** Largest answer taken, except for streams. */
 const BODY_MAX_BYTES = 32 * 1024 * 1024;
@@ -54,7 +54,7 @@ export function createLibpodClient(socketPath: string, address: string): LibpodC
   ): Promise<Dispatcher.ResponseData> =>
     pool.request({
       method: request.method,
-      path: PREFIX + request.path,
+      path: LIBPOD_PREFIX + request.path,
       headers: headersOf(request),
       body: request.raw ? request.raw.bytes : request.body === undefined ? null : JSON.stringify(request.body),
       ...(signal ? { signal } : {}),

@@ -15,6 +15,7 @@ export {
   type TrialService,
   tryProfiles,
 } from "./engine-profile.ts";
+export { createExecClient, type ExecClient } from "./exec-session.ts";
 export { type FoundService, findService, type ServiceSearch, stopOwnService } from "./find-service.ts";
 export { parseInspect, parseList } from "./parse-inspect.ts";
 export { type CallOptions, createPodmanRuntime, type PodmanFacts, type PodmanRuntime } from "./podman-runtime.ts";

@@ -54,6 +54,8 @@ const removedSchema = z.array(z.object({ Err: z.unknown().optional() }));
 const imageSchema = z.object({ Id: z.string(), Labels: z.record(z.string(), z.string()).nullish() });
 const labelled = { labels: z.record(z.string(), z.string()).nullish() };
 const networksSchema = z.array(z.object({ name: z.string(), ...labelled }));
+const sizesSchema = z.object({ SizeRw: z.number().nullish() });
+const volumeSchema = z.object({ Mountpoint: z.string() });
 const volumesSchema = z
   .array(z.object({ Name: z.string(), Labels: z.record(z.string(), z.string()).nullish() }))
   .nullable();
@@ -311,6 +313,20 @@ export function createPodmanRuntime(settings: { readonly address: string }) {
       // Left to itself, 4.3.1 gives a new volume to root, whatever user the container has (seen).
       const body = { Name: name, Label: labels, Options: { o: `uid=${owner.uid},gid=${owner.gid}` } };
       await post(`create volume ${name}`, "/volumes/create", DEADLINE_MS.start, opts, [201], body);
+    },
+
+    async observeDisk(
+      names: { readonly container: string | null; readonly volume: string },
+      opts: CallOptions,
+    ): Promise<{ readonly containerBytes: number | null; readonly volumePath: string | null }> {
+      const read = async <T>(path: string, schema: z.ZodType<T>): Promise<T | null> => {
+        const answer = await query(`sizes of ${names.volume}`, path, opts, [200, 404]);
+        return answer.status === 404 ? null : parseJson(schema, answer.text, "sizes");
+      };
+      const inspect = (id: string) => read(`/containers/${encodeURIComponent(id)}/json?size=true`, sizesSchema);
+      const container = names.container === null ? null : await inspect(names.container);
+      const volume = await read(`/volumes/${encodeURIComponent(names.volume)}/json`, volumeSchema);
+      return { containerBytes: container?.SizeRw ?? null, volumePath: volume?.Mountpoint ?? null };
     },
 
     async removeVolume(name: string, opts: CallOptions): Promise<void> {

@@ -37,18 +37,21 @@ export const laneDiffSchema = z.object({
   deletions: count,
   /** Unified diff of all files, or of the one asked for; null with `stat`. */
   patch: z.string().nullable(),
-  /** The patch or the list of files was cut at its limit. */
+  /** The patch or the list of files was cut at its limit, or a file is too large to be compared. */
   truncated: z.boolean(),
+  /** Why the lane's newest commits are not known here yet: what is in them counts as uncommitted. */
+  stale: z.string().nullable().optional(),
 });
+
+const flag = z.enum(["0", "1", "false", "true"]).transform((value) => value === "1" || value === "true");
 
 export const diffQuerySchema = z.strictObject({
   workspace: z.string().optional(),
   /** Only the list of files. */
-  stat: z
-    .enum(["0", "1", "false", "true"])
-    .transform((value) => value === "1" || value === "true")
-    .optional(),
-  /** Only this file. */
+  stat: flag.optional(),
+  /** Binary files whole in the patch, so that `git apply` takes it. */
+  binary: flag.optional(),
+  /** Only this file, or what is below this folder. */
   path: z.string().min(1).max(4096).optional(),
   /** Another ref to compare with. */
   base: z.string().min(1).max(255).optional(),
@@ -77,6 +80,8 @@ export const laneMergeSchema = z.object({
   /** How many commits of the lane came in. */
   commits: count,
   flagged: z.array(diffFileSchema),
+  /** Paths of the lane that are in no commit, and so were not merged. */
+  uncommitted: z.array(z.string()).optional(),
   dryRun: z.boolean(),
 });
 

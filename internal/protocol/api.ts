@@ -1,20 +1,16 @@
 import * as z from "zod";
-import { isSkillName } from "../lane/index.ts";
+import {
+  causeSchema,
+  driftPolicySchema,
+  laneRepositorySchema,
+  laneSettingsSchema,
+  laneSetupSchema,
+} from "./api-settings.ts";
 
 /** Shapes of the host API, as they cross the wire. Fields are only ever added. Times are ISO 8601, sizes bytes. */
 
 const iso = z.iso.datetime();
 const nullable = <T extends z.ZodType>(schema: T) => schema.nullable();
-
-export const driftPolicySchema = z.enum(["when-idle", "now", "hold"]);
-
-export const workspaceSchema = z.object({
-  id: z.string(),
-  name: z.string(),
-  path: z.string(),
-  lanes: z.number().int(),
-  createdAt: iso,
-});
 
 export const driftFieldSchema = z.object({
   part: z.string(),
@@ -22,8 +18,6 @@ export const driftFieldSchema = z.object({
   was: nullable(z.string()),
   is: nullable(z.string()),
 });
-
-export const causeSchema = z.object({ code: z.string(), message: z.string(), hint: z.string().optional() });
 
 export const laneSchema = z.object({
   id: z.string(),
@@ -64,8 +58,26 @@ export const laneSchema = z.object({
       diverged: nullable(z.object({ lane: nullable(z.string()), host: nullable(z.string()) })).optional(),
       /** Why lane and host do not have the same commits yet. */
       held: nullable(z.string()).optional(),
+      /** How the last push after a job ended, where the lane pushes. */
+      push: nullable(
+        z.object({
+          at: iso,
+          ok: z.boolean(),
+          remote: nullable(z.string()),
+          /** The commit that was pushed, or should have been. */
+          tip: nullable(z.string()),
+          /** Why it failed. */
+          message: nullable(z.string()),
+        }),
+      ).optional(),
     }),
   ),
+  /** Published on loopback beside the worker's. */
+  ports: z.array(z.object({ container: z.number().int(), host: z.number().int() })).optional(),
+  setup: laneSetupSchema.optional(),
+  repository: laneRepositorySchema.optional(),
+  /** What a person should know of a lane that was just made. */
+  notices: z.array(z.string()).optional(),
   credentials: z.record(
     z.string(),
     z.object({
@@ -116,14 +128,16 @@ export const jobSchema = z.object({
   prompt: nullable(z.string()),
   agent: nullable(z.string()),
   state: z.string(),
+  /** Id of the inbox item that its agent has asked and nobody has answered yet: it waits for it, or runs on meanwhile. */
+  question: nullable(z.string()).optional(),
   /** Why a queued job waits, that the worker is out of reach, or for how long a running job has made no progress. */
   detail: nullable(z.string()),
   /**
    * Why a queued job is not begun although its lane could: the host is short of memory, enough jobs run already, or its
    * agent's account is at its usage limit, is being spared, or has to log in, or the lane's container was made without
-   * the agent; `detail` says more.
+   * the agent, or is still to be prepared; `detail` says more.
    */
-  waiting: nullable(z.enum(["memory", "count", "limit", "backoff", "login", "agent"])),
+  waiting: nullable(z.enum(["memory", "count", "limit", "backoff", "login", "agent", "setup"])),
   /** When a running job was last seen to do something: output, CPU time, other processes. Null where that is not known. */
   lastProgressAt: nullable(iso).optional(),
   /** It runs, and its processes have done nothing for longer than `jobs.stuckAfter`. */
@@ -135,7 +149,10 @@ export const jobSchema = z.object({
   exitCode: nullable(z.number().int()),
   signal: nullable(z.string()),
   truncated: z.boolean(),
+  /** The agent's last words, or its summary where it had none. */
   text: nullable(z.string()),
+  /** What its agent reported as done. */
+  summary: nullable(z.string()).optional(),
   usage: nullable(
     z.object({ inputTokens: z.number().int(), outputTokens: z.number().int(), costUsd: nullable(z.number()) }),
   ),
@@ -185,6 +202,8 @@ export const statusSchema = z.object({
   jobs: z.record(z.string(), z.number().int()),
   /** How many of the running jobs are stuck. */
   stuckJobs: z.number().int().optional(),
+  /** Number of the feed's newest entry: a picture taken after this answer lacks nothing that came before it. */
+  feedSeq: z.number().int().optional(),
 });
 
 /** One installed version of an agent. */
@@ -261,25 +280,14 @@ export const feedGapSchema = z.object({ from: z.number().int(), to: z.number().i
 
 // ---- requests (strict: unknown fields of our own clients are refused) ----
 
-export const addWorkspaceSchema = z.strictObject({ path: z.string().min(1), name: z.string().optional() });
-
-export const laneSettingsSchema = z.strictObject({
-  image: z.string().min(1).nullable().optional(),
-  agent: z.string().min(1).nullable().optional(),
-  drift: driftPolicySchema.optional(),
-  memoryBytes: z.number().int().positive().nullable().optional(),
-  cpus: z.number().positive().nullable().optional(),
-  pids: z.number().int().positive().nullable().optional(),
-  env: z.record(z.string(), z.string()).optional(),
-  skills: z
-    .union([z.literal("all"), z.array(z.string().refine(isSkillName)).max(64)])
-    .nullable()
-    .optional(),
-  base: z.string().min(1).max(255).nullable().optional(),
-  ephemeral: z.boolean().optional(),
-  onSuccess: z.enum(["import", "push"]).optional(),
-  role: z.enum(["lane", "main"]).optional(),
-});
+/** Just one of `path`, of a repository on this machine, and `url`, of one to clone first. */
+export const addWorkspaceSchema = z
+  .strictObject({
+    path: z.string().min(1).optional(),
+    url: z.string().min(1).max(4096).optional(),
+    name: z.string().optional(),
+  })
+  .refine(({ path, url }) => (path === undefined) !== (url === undefined), "give either a path or a url");
 
 export const addLaneSchema = z.strictObject({
   name: z.string(),
@@ -356,7 +364,6 @@ export const laneContextSchema = z.object({
   job: nullable(z.string()),
 });
 
-export type ApiWorkspace = z.infer<typeof workspaceSchema>;
 export type ApiLane = z.infer<typeof laneSchema>;
 export type ApiPlan = z.infer<typeof planSchema>;
 export type ApiDrift = z.infer<typeof driftSchema>;

@@ -37,6 +37,7 @@ const OUTCOMES: Readonly<Record<ErrorCode, Outcome>> = {
   "request.unauthorized": { status: 401, exit: EXIT.loginNeeded },
   "request.forbidden": { status: 403, exit: EXIT.failed },
   "request.not_found": { status: 404, exit: EXIT.notFound },
+  "request.bad_method": { status: 405, exit: EXIT.failed },
   "request.too_large": { status: 413, exit: EXIT.usage },
   "request.unsupported_media": { status: 415, exit: EXIT.usage },
   "request.misdirected": { status: 421, exit: EXIT.failed },
@@ -62,6 +63,7 @@ const OUTCOMES: Readonly<Record<ErrorCode, Outcome>> = {
   "inbox.not_found": { status: 404, exit: EXIT.notFound },
   "inbox.answered": { status: 409, exit: EXIT.conflict },
   "inbox.expired": { status: 409, exit: EXIT.conflict },
+  "inbox.full": { status: 429, exit: EXIT.failed },
   "engine.unavailable": { status: 503, exit: EXIT.engine },
   "engine.refused": { status: 503, exit: EXIT.engine },
   "engine.not_found": { status: 502, exit: EXIT.engine },
@@ -84,6 +86,8 @@ const OUTCOMES: Readonly<Record<ErrorCode, Outcome>> = {
   "git.failed": { status: 500, exit: EXIT.failed },
   "git.missing": { status: 500, exit: EXIT.failed },
   "git.conflict": { status: 409, exit: EXIT.conflict },
+  // Only with the caller's word that they have looked.
+  "git.flagged": { status: 409, exit: EXIT.conflict },
   // What a lane offered is not fit to be taken over.
   "git.refused": { status: 422, exit: EXIT.failed },
   "store.corrupt": { status: 500, exit: EXIT.failed },

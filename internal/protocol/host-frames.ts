@@ -76,6 +76,8 @@ export const hostFrameSchema = z.discriminatedUnion("t", [
   z.strictObject({ t: z.literal("git.read"), id: count, offset: count }),
   /** Moves the branch in the lane, which the host has moved, unless something is under way there. */
   z.strictObject({ t: z.literal("git.advance"), id: count, branch, from: oid, to: oid }),
+  /** Asks what the lane's git dir holds beside its branch. Only asked of a worker of the host's own build. */
+  z.strictObject({ t: z.literal("git.look"), id: count }),
   z.strictObject({
     t: z.literal("api.response"),
     id: count,

@@ -21,14 +21,12 @@ export {
   type ApiRefreshedCredential,
   type ApiShutdown,
   type ApiStatus,
-  type ApiWorkspace,
   addLaneSchema,
   addWorkspaceSchema,
   agentSchema,
   agentVersionSchema,
   credentialSchema,
   driftFieldSchema,
-  driftPolicySchema,
   driftSchema,
   type ExecRequest,
   execPlanSchema,
@@ -44,7 +42,6 @@ export {
   laneContextSchema,
   laneLogsSchema,
   laneSchema,
-  laneSettingsSchema,
   type PatchLane,
   patchLaneSchema,
   planSchema,
@@ -58,7 +55,6 @@ export {
   submitJobSchema,
   type UseAgent,
   useAgentSchema,
-  workspaceSchema,
 } from "./api.ts";
 export {
   type ApiDiffFile,
@@ -100,6 +96,47 @@ export {
   snoozeItemSchema,
   taskSchema,
 } from "./api-inbox.ts";
+export {
+  type ApiDoctor,
+  type ApiLoginCode,
+  type ApiTerminalTicket,
+  doctorCheckSchema,
+  doctorSchema,
+  loggedInSchema,
+  loginCodeSchema,
+  loginSchema,
+  openTerminalSchema,
+  type TerminalNotice,
+  type TerminalSize,
+  terminalCommandSchema,
+  terminalTicketSchema,
+} from "./api-page.ts";
+export {
+  type ApiLaneConfig,
+  type ApiRepository,
+  type ApiWorkspace,
+  type ApproveRepository,
+  approveSchema,
+  driftPolicySchema,
+  laneConfigSchema,
+  laneSettingsSchema,
+  type PatchWorkspace,
+  patchWorkspaceSchema,
+  repositorySchema,
+  type SetupLane,
+  setupLaneSchema,
+  workspaceSchema,
+} from "./api-settings.ts";
+export {
+  type ApiCloneProgress,
+  type ApiLaneDisk,
+  type ApiPrunableLane,
+  type ApiRemovedLane,
+  cloneProgressSchema,
+  laneDiskSchema,
+  prunableLaneSchema,
+  removedLaneSchema,
+} from "./api-upkeep.ts";
 export { type Bootstrap, bootstrapSchema, type ReadyAnswer, readyAnswerSchema } from "./boot.ts";
 export type { CredentialFile } from "./credential-file.ts";
 export {
@@ -144,6 +181,7 @@ export {
   jobsQuerySchema,
   laneJobsQuerySchema,
   laneQuerySchema,
+  lanesQuerySchema,
   logsQuerySchema,
   type PlanIntent,
   planIntentSchema,
@@ -151,10 +189,12 @@ export {
   recreateQuerySchema,
   removeAgentQuerySchema,
   removeLaneQuerySchema,
+  repositoryQuerySchema,
   WAIT_DEFAULT_MS,
   WAIT_MAX_MS,
   waitQuerySchema,
 } from "./queries.ts";
+export { TERMINAL_INPUT_MAX_BYTES, TERMINAL_PROTOCOL, TERMINAL_WINDOW_BYTES } from "./terminal-terms.ts";
 export { API_VERSION, LINK_PROTOCOL } from "./versions.ts";
 export {
   type AttemptReport,

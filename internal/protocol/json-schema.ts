@@ -1,6 +1,10 @@
 import * as z from "zod";
 import { AppError } from "../base/index.ts";
 import * as api from "./api.ts";
+import * as git from "./api-git.ts";
+import * as inbox from "./api-inbox.ts";
+import * as settings from "./api-settings.ts";
+import * as upkeep from "./api-upkeep.ts";
 
 /** A schema of this package whose parsed value is `T`. */
 export type ApiSchema<T> = z.ZodType<T>;
@@ -10,10 +14,13 @@ export type JsonSchema = Readonly<Record<string, unknown>>;
 
 /** The shapes that get a name in the API's description. */
 export const API_COMPONENTS = {
-  Workspace: api.workspaceSchema,
+  Workspace: settings.workspaceSchema,
   Lane: api.laneSchema,
-  Cause: api.causeSchema,
-  LaneSettings: api.laneSettingsSchema,
+  Cause: settings.causeSchema,
+  LaneSettings: settings.laneSettingsSchema,
+  RemovedLane: upkeep.removedLaneSchema,
+  PrunableLane: upkeep.prunableLaneSchema,
+  LaneDisk: upkeep.laneDiskSchema,
   LaneLogs: api.laneLogsSchema,
   LaneContext: api.laneContextSchema,
   Plan: api.planSchema,
@@ -27,6 +34,13 @@ export const API_COMPONENTS = {
   JobEvent: api.jobEventSchema,
   FeedEntry: api.feedEntrySchema,
   FeedGap: api.feedGapSchema,
+  LaneDiff: git.laneDiffSchema,
+  DiffFile: git.diffFileSchema,
+  FileFlag: git.fileFlagSchema,
+  LaneMerge: git.laneMergeSchema,
+  MergeLane: git.mergeLaneSchema,
+  InboxItem: inbox.inboxItemSchema,
+  InboxPage: inbox.inboxPageSchema,
   Agent: api.agentSchema,
   AgentVersion: api.agentVersionSchema,
   Credential: api.credentialSchema,
@@ -35,7 +49,10 @@ export const API_COMPONENTS = {
   Readiness: api.readinessSchema,
   Shutdown: api.shutdownSchema,
   Problem: api.problemSchema,
+  Repository: settings.repositorySchema,
+  LaneConfig: settings.laneConfigSchema,
   AddWorkspace: api.addWorkspaceSchema,
+  PatchWorkspace: settings.patchWorkspaceSchema,
   AddLane: api.addLaneSchema,
   PatchLane: api.patchLaneSchema,
   InstallAgent: api.installAgentSchema,

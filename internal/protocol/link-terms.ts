@@ -63,8 +63,8 @@ export const CREDENTIAL_LIMITS = { files: 64, fileBytes: 256 * 1024, totalBytes:
 /** Files of the lane that one frame may ask for, so that the answer fits a frame. */
 export const CREDENTIAL_READ_MAX = 8;
 
-/** Of a lane's commits on their way to the host: the largest bundle, one piece of it, and how many tips are named. */
-export const GIT_LIMITS = { bundleBytes: 256 * 1024 * 1024, pieceBytes: 512 * 1024, tips: 8 } as const;
+/** Of a lane's commits on their way to the host: the largest bundle, one piece of it, how many tips and branches are named. */
+export const GIT_LIMITS = { bundleBytes: 256 * 1024 * 1024, pieceBytes: 512 * 1024, tips: 8, branches: 200 } as const;
 
 /**
  * What an agent's event may hold: UTF-16 units of a text and of a name, entries of a list. The worker cuts to these

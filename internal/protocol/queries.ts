@@ -21,7 +21,15 @@ export const recreateQuerySchema = z.strictObject({
   wait: whole.max(WAIT_MAX_MS).optional(),
   now: flag.optional(),
 });
-export const removeLaneQuerySchema = z.strictObject({ workspace, force: flag.optional() });
+export const repositoryQuerySchema = z.strictObject({ base: z.string().min(1).max(255).optional() });
+/** `deleteBranch`: the branch too, if its work is in the lane's base. */
+export const removeLaneQuerySchema = z.strictObject({
+  workspace,
+  force: flag.optional(),
+  deleteBranch: flag.optional(),
+});
+/** `git`: look at each lane's worktree too, which takes a moment. */
+export const lanesQuerySchema = z.strictObject({ git: flag.optional() });
 export const planIntentSchema = z.enum(["ensure", "stop", "restart", "recreate", "remove"]);
 export const planQuerySchema = z.strictObject({ workspace, intent: planIntentSchema.optional() });
 export const historyQuerySchema = z.strictObject({ workspace, limit: limit(1000) });

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { AGENT_EVENTS, agentSummarySchema } from "./agent-frames.ts";
 import { credentialFileSchema } from "./credential-file.ts";
 import { CREDENTIAL_LIMITS, CREDENTIAL_READ_MAX, GIT_LIMITS, LINK_EVENTS_PER_FRAME } from "./link-terms.ts";
-import { count, credentialPath, eventBase, generation, hex, id, jobError, oid } from "./link-values.ts";
+import { branch, count, credentialPath, eventBase, generation, hex, id, jobError, oid } from "./link-values.ts";
 
 /** The frames of the worker as schemas; `link-terms.ts` says how they are used. */
 
@@ -114,7 +114,7 @@ export const workerFrameSchema = z.discriminatedUnion("t", [
       z.strictObject({ kind: z.literal("refused"), error: jobError }),
     ]),
   }),
-  /** Answer to `git.fetch` (`tip`), `git.read` (`piece`) and `git.advance` (`moved`). */
+  /** Answer to `git.fetch` (`tip`), `git.read` (`piece`), `git.advance` (`moved`) and `git.look` (`holdings`). */
   z.strictObject({
     t: z.literal("git.reply"),
     id: count,
@@ -122,6 +122,15 @@ export const workerFrameSchema = z.discriminatedUnion("t", [
       z.strictObject({ kind: z.literal("tip"), tip: oid.nullable(), bundleBytes: count.nullable() }),
       z.strictObject({ kind: z.literal("piece"), base64: z.base64().max(4 * Math.ceil(GIT_LIMITS.pieceBytes / 3)) }),
       z.strictObject({ kind: z.literal("moved") }),
+      z.strictObject({
+        kind: z.literal("holdings"),
+        branches: z.array(z.strictObject({ name: branch, tip: oid })).max(GIT_LIMITS.branches),
+        /** There are more branches than are named. */
+        more: z.boolean(),
+        /** The commit that HEAD names by itself; null while it is on a branch. */
+        detached: oid.nullable(),
+        stashes: count,
+      }),
       z.strictObject({ kind: z.literal("refused"), error: jobError }),
     ]),
   }),
@@ -133,6 +142,8 @@ export const workerFrameSchema = z.discriminatedUnion("t", [
     t: z.literal("heartbeat"),
     running: z.array(heartbeatSchema).max(64),
   }),
+  /** Whoever made this call of the lane is gone: nobody hears its answer. */
+  z.strictObject({ t: z.literal("api.cancel"), id: count }),
   /** A call of the lane to the host API, through the relay. */
   z.strictObject({
     t: z.literal("api.request"),

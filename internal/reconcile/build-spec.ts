@@ -7,6 +7,7 @@ import {
   type Lane,
   type LaneSpec,
   type MountSpec,
+  type PublishedPort,
   RELAY_PORT,
   resourceNames,
   WORKER_PORT,
@@ -102,7 +103,7 @@ export function buildSpec(lane: Lane, install: InstallFacts, engine: EngineProfi
       INBOX_API_URL: `http://127.0.0.1:${RELAY_PORT}`,
       ...(install.caBundle ? { SSL_CERT_FILE: IN_LANE.caBundle, GIT_SSL_CAINFO: IN_LANE.caBundle } : {}),
     },
-    network: { name: names.network, isolate: true, ports: [{ containerPort: WORKER_PORT, hostIp: "127.0.0.1" }] },
+    network: { name: names.network, isolate: true, ports: portsOf(lane) },
     limits: {
       memoryBytes: limit(lane.settings.memoryBytes, install.defaults.memoryBytes),
       cpus: limit(lane.settings.cpus, install.defaults.cpus),
@@ -124,6 +125,13 @@ export function buildSpec(lane: Lane, install: InstallFacts, engine: EngineProfi
     },
     agents: facts.agents,
   });
+}
+
+/** The worker's, and those of the lane's own. Never on anything but loopback. */
+function portsOf(lane: Lane): PublishedPort[] {
+  const others = new Set(lane.settings.ports ?? []);
+  others.delete(WORKER_PORT);
+  return [WORKER_PORT, ...others].map((containerPort) => ({ containerPort, hostIp: "127.0.0.1" }));
 }
 
 function mountsOf(lane: Lane, install: InstallFacts, engine: EngineProfile, volume: string): MountSpec[] {

@@ -1,5 +1,5 @@
 import { AppError } from "../base/index.ts";
-import type { TerminalState } from "../job/index.ts";
+import type { AttemptEnd } from "../job/index.ts";
 import { parseJson } from "./parse-stored.ts";
 import type { Tx } from "./tx.ts";
 
@@ -14,16 +14,20 @@ export interface StoredAttempt {
   /** The worker's `finished` event is on record: nothing may follow. */
   readonly finished: boolean;
   readonly endedAtMs: number | null;
-  /** How it ended (a terminal state), or null while it has not. */
-  readonly outcome: TerminalState | null;
+  /** How it ended (the job's state of then), or null while it has not. */
+  readonly outcome: AttemptEnd | null;
 }
 
 /** Attempts, and the spools that hold them. */
 export interface Attempts {
   /** Records an attempt, or that another generation has it now. */
   putAttempt(job: string, attempt: number, generation: number, atMs: number): void;
-  endAttempt(job: string, attempt: number, outcome: TerminalState, atMs: number): void;
+  endAttempt(job: string, attempt: number, outcome: AttemptEnd, atMs: number): void;
   findAttempt(job: string, attempt: number): StoredAttempt | null;
+  /** Ids of the questions with whose outcome the attempt begins; replaces what was there. */
+  putAnswers(job: string, attempt: number, items: readonly string[]): void;
+  /** None for an attempt that is not on record. */
+  listAnswers(job: string, attempt: number): readonly string[];
   /** First to last. */
   listAttempts(job: string): readonly StoredAttempt[];
   /** What is on record of a lane's latest attempts, newest first: `lastSeq` of each. */
@@ -44,6 +48,7 @@ interface AttemptRow {
   readonly finished: number;
   readonly ended_at: number | null;
   readonly outcome: string | null;
+  readonly answers: string | null;
 }
 
 const N = "(SELECT n FROM jobs WHERE id = ?)";
@@ -56,6 +61,7 @@ export function createAttempts(tx: Tx): Attempts {
      ON CONFLICT (job, attempt) DO UPDATE SET generation = excluded.generation`,
   );
   const end = db.prepare(`UPDATE attempts SET outcome = ?, ended_at = ? WHERE job = ${N} AND attempt = ?`);
+  const putAnswers = db.prepare(`UPDATE attempts SET answers = ? WHERE job = ${N} AND attempt = ?`);
   const one = db.prepare<[string, number], AttemptRow>(`SELECT * FROM attempts WHERE job = ${N} AND attempt = ?`);
   const all = db.prepare<[string], AttemptRow>(`SELECT * FROM attempts WHERE job = ${N} ORDER BY attempt`);
   const acked = db.prepare<[string, number], { job: string; attempt: number; lastSeq: number }>(
@@ -76,6 +82,17 @@ export function createAttempts(tx: Tx): Attempts {
         if (changes === 0) {
           throw new AppError({ code: "internal.bug", message: `job ${job} has no attempt ${attempt} to end` });
         }
+      }),
+    putAnswers: (job, attempt, items) =>
+      tx.write(() => {
+        putAnswers.run(JSON.stringify(items), job, attempt);
+      }),
+    listAnswers: (job, attempt) =>
+      tx.read(() => {
+        const answers = one.get(job, attempt)?.answers ?? null;
+        if (answers === null) return [];
+        // Written by putAnswers only.
+        return parseJson(answers, { path, what: `job ${job}, attempt ${attempt}, answers` }) as readonly string[];
       }),
     findAttempt: (job, attempt) =>
       tx.read(() => {
@@ -102,6 +119,6 @@ function toAttempt(row: AttemptRow, at: { readonly path: string; readonly job: s
     finished: row.finished === 1,
     endedAtMs: row.ended_at,
     // Written by endAttempt only.
-    outcome: row.outcome === null ? null : (parseJson(row.outcome, { path: at.path, what }) as TerminalState),
+    outcome: row.outcome === null ? null : (parseJson(row.outcome, { path: at.path, what }) as AttemptEnd),
   };
 }

@@ -3,6 +3,7 @@ export type { StoredAttempt } from "./attempts.ts";
 export { acquireDaemonLock, type DaemonLock, type LockHolder } from "./daemon-lock.ts";
 export type { Feed, FeedEntry } from "./feed.ts";
 export type { Jobs } from "./jobs.ts";
+export type { ApprovalWord, LaneConfigRecords, SetupRecord } from "./lane-config.ts";
 export type { Lanes, StoredGeneration } from "./lanes.ts";
 export { openStore, type Store, type StoreOptions } from "./open-store.ts";
 export { dropOldOutput, type KeepLimits } from "./output-retention.ts";

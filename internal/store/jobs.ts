@@ -31,6 +31,8 @@ export interface Jobs extends Attempts, JobGitRecords, JobLog, Sessions {
   /** Those that occupy a lane; of all lanes for null. */
   listActive(lane: string | null): readonly Job[];
   hasActive(lane: string): boolean;
+  /** Those that wait for an answer; of all lanes for null. */
+  listAwaiting(lane: string | null): readonly Job[];
   /** Is the lane these jobs belong to still on record? */
   hasLane(lane: string): boolean;
   /** How many jobs are in each phase. */
@@ -77,6 +79,9 @@ export function createJobs(tx: Tx): Jobs {
     `SELECT ${COLUMNS} FROM jobs WHERE lane = ? AND ${ACTIVE} ORDER BY n`,
   );
   const hasActive = db.prepare<[string], unknown>(`SELECT 1 FROM jobs WHERE lane = ? AND ${ACTIVE} LIMIT 1`);
+  const awaiting = db.prepare<[string | null], JobRow>(
+    `SELECT ${COLUMNS} FROM jobs WHERE phase = 'awaiting_answer' AND lane = ifnull(?, lane) ORDER BY n`,
+  );
   const phases = db.prepare<[], { readonly phase: string; readonly n: number }>(
     "SELECT phase, count(*) AS n FROM jobs GROUP BY phase",
   );
@@ -124,6 +129,7 @@ export function createJobs(tx: Tx): Jobs {
     countQueued: (lane) => tx.read(() => countQueued.get(lane)?.n ?? 0),
     listActive: (lane) => tx.read(() => (lane === null ? active.all() : activeOfLane.all(lane)).map(toJob)),
     hasActive: (lane) => tx.read(() => hasActive.get(lane) !== undefined),
+    listAwaiting: (lane) => tx.read(() => awaiting.all(lane).map(toJob)),
     hasLane: (lane) => tx.read(() => laneExists.get(lane) !== undefined),
     countByPhase: () => tx.read(() => Object.fromEntries(phases.all().map((row) => [row.phase, row.n]))),
   };

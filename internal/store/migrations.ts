@@ -87,5 +87,86 @@ CREATE TABLE job_git (job INTEGER PRIMARY KEY REFERENCES jobs (n), work TEXT NOT
 CREATE TABLE accounts (key TEXT PRIMARY KEY, state TEXT NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;
 `;
 
+/**
+ * The inbox. `inbox_items.bucket` is `open`, `snoozed` or `done` (all the rest), for lists; `due_at`: when its snooze or its
+ * time is over. `lane_calls`: calls of lanes by their keys, and what they have made.
+ */
+const V3 = `
+CREATE TABLE inbox_items (
+  n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, lane TEXT, job TEXT, attempt INTEGER, subject TEXT,
+  bucket TEXT NOT NULL, state TEXT NOT NULL, facts TEXT NOT NULL, delivered INTEGER NOT NULL, created_at INTEGER NOT NULL,
+  changed_at INTEGER NOT NULL, expires_at INTEGER, due_at INTEGER
+);
+CREATE INDEX inbox_bucket ON inbox_items (bucket, n);
+CREATE INDEX inbox_kind ON inbox_items (kind, bucket, n);
+CREATE INDEX inbox_lane ON inbox_items (lane, n) WHERE lane IS NOT NULL;
+CREATE INDEX inbox_lane_bucket ON inbox_items (lane, bucket, n) WHERE lane IS NOT NULL;
+CREATE INDEX inbox_job ON inbox_items (job, n) WHERE job IS NOT NULL;
+CREATE INDEX inbox_subject ON inbox_items (subject, n) WHERE subject IS NOT NULL;
+CREATE UNIQUE INDEX inbox_waiting ON inbox_items (subject) WHERE subject IS NOT NULL AND bucket <> 'done';
+CREATE INDEX inbox_due ON inbox_items (due_at) WHERE due_at IS NOT NULL;
+
+CREATE TABLE tasks (
+  n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, lane TEXT NOT NULL, parent TEXT NOT NULL, job TEXT, title TEXT NOT NULL,
+  body TEXT NOT NULL, state TEXT NOT NULL, created_at INTEGER NOT NULL
+);
+CREATE INDEX tasks_lane ON tasks (lane, n);
+CREATE INDEX tasks_parent ON tasks (parent);
+CREATE INDEX tasks_job ON tasks (job) WHERE job IS NOT NULL;
+CREATE INDEX tasks_due ON tasks (n) WHERE state = 'accepted' AND job IS NULL;
+
+CREATE TABLE reports (
+  n INTEGER PRIMARY KEY, lane TEXT NOT NULL, job TEXT NOT NULL, level TEXT NOT NULL, body TEXT NOT NULL, files TEXT NOT NULL,
+  at INTEGER NOT NULL
+);
+CREATE INDEX reports_job ON reports (job, n);
+
+CREATE TABLE lane_calls (
+  lane TEXT NOT NULL, key TEXT NOT NULL, hash TEXT NOT NULL, made TEXT NOT NULL, PRIMARY KEY (lane, key)
+) WITHOUT ROWID;
+`;
+
+/**
+ * Jobs that wait for an answer. `attempts.answers`: ids of the questions with whose outcome an attempt begins, as JSON;
+ * null for none.
+ */
+const V4 = `
+ALTER TABLE attempts ADD COLUMN answers TEXT;
+CREATE INDEX jobs_awaiting ON jobs (lane) WHERE phase = 'awaiting_answer';
+`;
+
+/**
+ * What lanes are made with. `approvals`: a person's word on content, by its digest. `repository_files`: the repository's
+ * own file as it was last fit to be used. `lane_setups`: how the present container was prepared.
+ */
+const V5 = `
+CREATE TABLE workspace_settings (
+  workspace TEXT PRIMARY KEY REFERENCES workspaces (id) ON DELETE CASCADE, settings TEXT NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE approvals (
+  workspace TEXT NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE, sha256 TEXT NOT NULL, word TEXT NOT NULL,
+  at INTEGER NOT NULL, PRIMARY KEY (workspace, sha256)
+) WITHOUT ROWID;
+
+CREATE TABLE repository_files (
+  lane TEXT PRIMARY KEY REFERENCES lanes (id) ON DELETE CASCADE, commit_id TEXT NOT NULL, text TEXT
+) WITHOUT ROWID;
+
+CREATE TABLE lane_setups (
+  lane TEXT PRIMARY KEY REFERENCES lanes (id) ON DELETE CASCADE, generation INTEGER NOT NULL, job TEXT,
+  tries INTEGER NOT NULL, skipped INTEGER NOT NULL
+) WITHOUT ROWID;
+`;
+
+/** Answers to requests of the host API, by their idempotency keys, for a day. `scope`: the route's name. */
+const V6 = `
+CREATE TABLE request_keys (
+  scope TEXT NOT NULL, key TEXT NOT NULL, hash TEXT NOT NULL, status INTEGER NOT NULL, body TEXT, at INTEGER NOT NULL,
+  PRIMARY KEY (scope, key)
+) WITHOUT ROWID;
+CREATE INDEX request_keys_at ON request_keys (at);
+`;
+
 /** All steps in order; the schema's version is their number. */
-export const MIGRATIONS: readonly Migration[] = [V1, V2];
+export const MIGRATIONS: readonly Migration[] = [V1, V2, V3, V4, V5, V6];

@@ -3,10 +3,15 @@ import { type Accounts, createAccounts } from "./accounts.ts";
 import { corruptError, toStoreError } from "./errors.ts";
 import { createFeed, type Feed } from "./feed.ts";
 import { preparePrivateFile } from "./files.ts";
+import { createInboxItems, type InboxItems } from "./inbox-items.ts";
 import { createJobs, type Jobs } from "./jobs.ts";
+import { createLaneCalls, type LaneCalls } from "./lane-calls.ts";
+import { createLaneConfigRecords, type LaneConfigRecords } from "./lane-config.ts";
 import { createLanes, type Lanes } from "./lanes.ts";
 import { checkSchema, migrate } from "./migrate.ts";
 import { MIGRATIONS, type Migration } from "./migrations.ts";
+import { createRequestKeys, type RequestKeys } from "./request-keys.ts";
+import { createTasks, type Tasks } from "./tasks.ts";
 import { createTx } from "./tx.ts";
 import { createWorkspaces, type Workspaces } from "./workspaces.ts";
 
@@ -41,6 +46,11 @@ export interface Store extends Disposable {
   readonly jobs: Jobs;
   readonly feed: Feed;
   readonly accounts: Accounts;
+  readonly laneConfig: LaneConfigRecords;
+  readonly items: InboxItems;
+  readonly tasks: Tasks;
+  readonly laneCalls: LaneCalls;
+  readonly requestKeys: RequestKeys;
   /** All of `fn`'s changes or none, in one commit; see the notes of `Tx.write`. */
   transaction<T>(fn: () => T): T;
   /** Idempotent. */
@@ -113,6 +123,11 @@ function assemble(db: Database.Database, backup: string | null, opts: StoreOptio
     jobs: createJobs(tx),
     feed,
     accounts: createAccounts(tx),
+    laneConfig: createLaneConfigRecords(tx),
+    items: createInboxItems(tx),
+    tasks: createTasks(tx),
+    laneCalls: createLaneCalls(tx),
+    requestKeys: createRequestKeys(tx, opts.nowMs),
     transaction: tx.write,
     close,
     [Symbol.dispose]: close,

@@ -78,6 +78,7 @@ const state: z.ZodType<JobState> = z.discriminatedUnion("phase", [
   z.object({ phase: z.literal("dispatching"), ...active }),
   z.object({ phase: z.literal("accepted"), ...active }),
   z.object({ phase: z.literal("running"), ...active }),
+  z.object({ phase: z.literal("awaiting_answer"), attempt, item: z.string(), result }),
   z.object({ phase: z.literal("succeeded"), attempt, result }),
   z.object({ phase: z.literal("failed"), attempt, result, error }),
   z.object({ phase: z.literal("cancelled"), attempt, result: result.nullable(), forced: z.boolean() }),

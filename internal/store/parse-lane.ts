@@ -45,6 +45,7 @@ const settings = z.looseObject({
   ephemeral: z.boolean().default(false),
   onSuccess: z.enum(["import", "push"]).default("import"),
   role: z.enum(["lane", "main"]).default("lane"),
+  ports: z.array(z.number()).nullable().default(null),
 });
 
 // Loose all the way down: a spec is handed on whole, whatever fields a build has added to it.

@@ -4,6 +4,7 @@ import type { AgentSpec, Lane } from "../lane/index.ts";
 import type { InstallFacts, PlanLimits, RestartPolicy } from "../reconcile/index.ts";
 import type {
   BootFolders,
+  CallOptions,
   Credentials,
   EngineFinder,
   HostView,
@@ -18,6 +19,8 @@ export interface SupervisorDeps<L extends LaneLink> {
   readonly install: InstallFacts;
   /** Agents in use, mounted in every lane: the same array until they change. Left out: none. */
   readonly agents?: (() => readonly AgentSpec[]) | undefined;
+  /** The lane with the settings in force: its own over its workspace's and its repository's. The same object until they change. */
+  readonly effectiveOf?: ((lane: Lane, opts: CallOptions) => Promise<Lane>) | undefined;
   /** Folder of the objects of a lane's repository; null when that is gone. Asked often. Left out: lanes have no git. */
   readonly objectsOf?: ((lane: Lane) => Promise<string | null>) | undefined;
   /** Reference of the runtime image for lanes that name none. */

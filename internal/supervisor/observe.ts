@@ -60,7 +60,7 @@ async function observeSpec<L extends LaneLink>(
   engine: EngineConnection,
   opts: CallOptions & { readonly findImage?: ImageFinder | undefined },
 ): Promise<Wanted["spec"]> {
-  const { lane } = cell;
+  const lane = (await shop.effectiveOf?.(cell.lane, { signal: opts.signal })) ?? cell.lane;
   const reference = lane.settings.image ?? shop.defaultImage;
   const find = opts.findImage ?? ((name: string) => engine.runtime.findImage(name, opts));
   const [owner, image, objects] = await Promise.all([

@@ -63,6 +63,11 @@ export interface LaneRuntime {
   unpauseContainer(id: string, opts: CallOptions): Promise<void>;
   /** The last `lines` lines of the container's own output. Empty when it is absent. */
   containerLogs(id: string, opts: CallOptions & { readonly lines: number }): Promise<readonly string[]>;
+  /** What a container has written beside its mounts, and where a volume is on this machine; null for what is not there. */
+  observeDisk(
+    names: { readonly container: string | null; readonly volume: string },
+    opts: CallOptions,
+  ): Promise<{ readonly containerBytes: number | null; readonly volumePath: string | null }>;
   /** Idempotent. */
   ensureNetwork(
     network: { readonly name: string; readonly isolate: boolean; readonly labels: Readonly<Record<string, string>> },

@@ -100,6 +100,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     fetch: async (query) => (await loadGit()).fetch(query),
     read: async (offset) => (await loadGit()).read(offset),
     advance: async (move) => (await loadGit()).advance(move),
+    look: async () => (await loadGit()).look(),
   };
   // Only loaded once there is a prompt: starting a worker is quicker without.
   const prepareAgent: JobsDeps["prepareAgent"] = async (agent, files) => {

@@ -5,6 +5,7 @@ export type {
   LaneApiRequest,
   LaneApiResponse,
   LaneGit,
+  LaneHoldings,
   LinkEnd,
   LinkHandlers,
   OpenLinkOptions,

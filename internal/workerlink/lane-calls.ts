@@ -12,6 +12,8 @@ type ApiRequestFrame = Extract<WorkerFrame, { readonly t: "api.request" }>;
 /** Answers a lane's calls to the host API. */
 export interface LaneCalls {
   onRequest(frame: ApiRequestFrame): void;
+  /** Nobody waits for the answer to this call any more. */
+  onCancel(id: number): void;
   /** The link is gone. */
   end(): void;
 }
@@ -19,7 +21,7 @@ export interface LaneCalls {
 /** Hands calls to the handler and its answers to `send`. */
 export function createLaneCalls(handle: LinkHandlers["apiRequest"], send: (frame: HostFrame) => void): LaneCalls {
   const ended = new AbortController();
-  let underWay = 0;
+  const open = new Map<number, AbortController>();
   const answer = (id: number, response: LaneApiResponse) => {
     if (ended.signal.aborted) return;
     const frame = { t: "api.response", id, ...response } as const;
@@ -29,18 +31,21 @@ export function createLaneCalls(handle: LinkHandlers["apiRequest"], send: (frame
   const work = async (frame: ApiRequestFrame): Promise<LaneApiResponse> => {
     const path = normalisePath(frame.path);
     if (path === null) return refuse(new AppError(OUTSIDE));
-    if (underWay >= CALLS_AT_ONCE) return refuse(new AppError(TOO_MANY));
-    underWay++;
+    if (open.size >= CALLS_AT_ONCE || open.has(frame.id)) return refuse(new AppError(TOO_MANY));
+    const gone = new AbortController();
+    open.set(frame.id, gone);
     try {
       const { method, key, body } = frame;
-      return await handle({ method, path, key, body } satisfies LaneApiRequest, { signal: ended.signal });
+      const signal = AbortSignal.any([ended.signal, gone.signal]);
+      return await handle({ method, path, key, body } satisfies LaneApiRequest, { signal });
     } catch (caught) {
       return refuse(toAppError(caught));
     } finally {
-      underWay--;
+      open.delete(frame.id);
     }
   };
   return {
+    onCancel: (id) => open.get(id)?.abort(),
     onRequest: (frame) => void work(frame).then((response) => answer(frame.id, response)),
     end: () => ended.abort(),
   };

@@ -96,6 +96,7 @@ export function createOpenLink(
     advance: async (move, opts) => {
       await askGit({ t: "git.advance", ...move }, "moved", opts);
     },
+    look: (opts) => askGit({ t: "git.look" }, "holdings", opts),
   };
   const ping = async (opts: CallOptions): Promise<number> => {
     const sentAtMs = clock.monotonicMs();
@@ -128,6 +129,9 @@ export function createOpenLink(
         break;
       case "api.request":
         calls.onRequest(frame);
+        break;
+      case "api.cancel":
+        calls.onCancel(frame.id);
         break;
       default:
         socket.cut(`${frame.t} on an open link`);

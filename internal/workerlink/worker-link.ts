@@ -81,6 +81,18 @@ export interface LaneGit {
     move: { readonly branch: string; readonly from: string; readonly to: string },
     opts: CallOptions,
   ): Promise<void>;
+  /** What the lane's git dir holds beside that. Only asked of a worker of our own build: others do not know it. */
+  look(opts: CallOptions): Promise<LaneHoldings>;
+}
+
+/** What a lane's git dir holds; all of it the agent's word. */
+export interface LaneHoldings {
+  readonly branches: readonly { readonly name: string; readonly tip: string }[];
+  /** There are more branches than are named. */
+  readonly more: boolean;
+  /** The commit that HEAD names by itself; null while it is on a branch. */
+  readonly detached: string | null;
+  readonly stashes: number;
 }
 
 /** A proven link to one generation's worker. */

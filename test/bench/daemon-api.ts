@@ -6,6 +6,7 @@ import type {
   ApiJob,
   ApiJobEvent,
   ApiLane,
+  ApiLaneDiff,
   ApiStatus,
 } from "../../internal/protocol/index.ts";
 import { pause } from "./measure.ts";
@@ -23,6 +24,8 @@ export interface DaemonApi extends AsyncDisposable {
   /** Waits until the lane is ready; throws when it is anything else in the end. */
   bringUp(lane: string, verb: "ensure" | "start", opts: CallOptions): Promise<ApiLane>;
   stop(lane: string, opts: CallOptions): Promise<ApiLane>;
+  sync(lane: string, opts: CallOptions): Promise<ApiLane>;
+  diffStat(lane: string, opts: CallOptions): Promise<ApiLaneDiff>;
   /** The last `limit` lines of a lane's history, newest last. */
   history(lane: string, limit: number, opts: CallOptions): Promise<readonly ApiHistoryEntry[]>;
   submit(lane: string, argv: readonly string[], opts: CallOptions): Promise<ApiJob>;
@@ -74,6 +77,8 @@ export function createDaemonApi(socketPath: string, opts: { readonly keepAlive: 
       throw new Error(`lane ${now.name} is ${now.state} after ${verb}: ${JSON.stringify(now)}`);
     },
     stop: (lane, o) => call("POST", `/v1/lanes/${lane}/stop`, o),
+    sync: (lane, o) => call("POST", `/v1/lanes/${lane}/sync`, o),
+    diffStat: (lane, o) => call("GET", `/v1/lanes/${lane}/diff?stat=1`, o),
     history: (lane, limit, o) => call("GET", `/v1/lanes/${lane}/history?limit=${limit}`, o),
     submit: (lane, argv, o) => call("POST", `/v1/lanes/${lane}/jobs`, o, { kind: "command", argv }),
     job: (id, o) => call("GET", `/v1/jobs/${id}`, o),

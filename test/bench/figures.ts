@@ -1,5 +1,6 @@
 import type { ParserSpeed } from "./agents.ts";
 import type { FleetResult } from "./fleet.ts";
+import type { GitResult } from "./git.ts";
 import type { IdleResult } from "./idle.ts";
 import type { JobsResult } from "./jobs.ts";
 import { percentile, type Samples, type Summary, summarise, type VariantName } from "./measure.ts";
@@ -13,6 +14,7 @@ export interface Measured {
   readonly idle: IdleResult | null;
   readonly jobs: JobsResult | null;
   readonly agents: readonly ParserSpeed[] | null;
+  readonly git: GitResult | null;
   /** Of one lane's spec, ms. */
   readonly fingerprintMs: readonly number[];
   readonly load: readonly [number, number];
@@ -43,7 +45,7 @@ const RATIOS: readonly (readonly [string, string, VariantName, VariantName, Targ
 ];
 
 /** Every figure that could be taken. */
-export function toFigures({ samples, fleet, idle, jobs, agents }: Measured): readonly Figure[] {
+export function toFigures({ samples, fleet, idle, jobs, agents, git }: Measured): readonly Figure[] {
   const ratios = RATIOS.flatMap(([id, title, over, under, target]) =>
     ratio({ id, title, target }, summarise(samples[over]), summarise(samples[under])),
   );
@@ -53,6 +55,7 @@ export function toFigures({ samples, fleet, idle, jobs, agents }: Measured): rea
     ...(idle ? idleFigures(idle) : []),
     ...(jobs ? jobFigures(jobs) : []),
     ...(agents ?? []).flatMap(parserFigures),
+    ...(git ? gitFigures(git) : []),
   ];
 }
 
@@ -112,6 +115,40 @@ function parserFigures({ agent, bytes, events, ms, grownMb }: ParserSpeed, n: nu
       target: { is: "at least", bound: 200_000 },
     }),
     plain({ id: `13${suffix}`, title: memory, value: grownMb, unit: "MB", target: { is: "at most", bound: 32 } }),
+  ];
+}
+
+function gitFigures({
+  size,
+  worktreeMs,
+  coldMs,
+  addMs,
+  importMs,
+  gitDiffMs,
+  laneDiffMs,
+}: GitResult): readonly Figure[] {
+  const median = (values: readonly number[]) => summarise(values)?.median ?? Number.NaN;
+  const of = `${size.files} files, ${size.commits} commits:`;
+  // What `lane add` takes beyond a lane's start, against the plain way to a worktree.
+  const beyond = summarise(addMs.map((ms) => ms - median(coldMs)));
+  return [
+    ...ratio(
+      { id: "14", title: `${of} (lane add - cold start) / git worktree add`, target: { is: "at most", bound: 2.5 } },
+      beyond,
+      summarise(worktreeMs),
+    ),
+    plain({
+      id: "15",
+      title: `${of} one commit taken over`,
+      value: median(importMs),
+      unit: "ms",
+      target: { is: "at most", bound: 150 },
+    }),
+    ...ratio(
+      { id: "16", title: `${of} lane diff --stat / git diff --stat`, target: { is: "at most", bound: 1.5 } },
+      summarise(laneDiffMs),
+      summarise(gitDiffMs),
+    ),
   ];
 }
 

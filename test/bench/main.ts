@@ -6,16 +6,18 @@
  *     ROUNDS=10   rounds of what is measured in rounds
  *     FULL=1      30 rounds, 40 lanes instead of 12, a minute of idling, 300 jobs instead of 100, 1 GB of each
  *                 agent's stream instead of 64 MB
- *     ONLY=rounds,fleet,idle,jobs,agents   only these parts
+ *     ONLY=rounds,fleet,idle,jobs,agents,git   only these parts
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import os from "node:os";
 import { join } from "node:path";
 import { fingerprintOf } from "../../internal/fingerprint/index.ts";
+import { LARGE } from "../support/large-repository.ts";
 import { measureAgents } from "./agents.ts";
 import { readSpec } from "./bare-lane.ts";
 import { type Measured, toFigures } from "./figures.ts";
 import { addFleet, measureFleet } from "./fleet.ts";
+import { measureGit } from "./git.ts";
 import { measureIdle } from "./idle.ts";
 import { measureJobs } from "./jobs.ts";
 import { interleave, timed } from "./measure.ts";
@@ -25,7 +27,7 @@ import { openVariants } from "./variants.ts";
 
 const { ROUNDS, FULL, ONLY } = process.env;
 const isFull = Boolean(FULL) && FULL !== "0";
-const parts = new Set((ONLY || "rounds,fleet,idle,jobs,agents").split(","));
+const parts = new Set((ONLY || "rounds,fleet,idle,jobs,agents,git").split(","));
 const size = isFull
   ? { rounds: 30, fleet: 40, passes: 2, idleLanes: 20, idleSeconds: 60, jobs: 300, streamBytes: 1e9 }
   : { rounds: 10, fleet: 12, passes: 2, idleLanes: 20, idleSeconds: 20, jobs: 100, streamBytes: 64e6 };
@@ -33,6 +35,8 @@ const size = isFull
 const JOB_PASSES = 3;
 /** Of the agents' streams. */
 const STREAM_PASSES = 3;
+/** Of lanes of a large repository; commits and differences are taken thrice as often. */
+const GIT_ROUNDS = 5;
 const rounds = Number(ROUNDS || size.rounds);
 const artifacts = join(import.meta.dirname, "..", "..", "test-artifacts");
 
@@ -91,7 +95,10 @@ async function measure(scene: Scene, signal: AbortSignal): Promise<Omit<Measured
   const agents = parts.has("agents")
     ? await measureAgents({ bytes: size.streamBytes, passes: STREAM_PASSES, signal })
     : null;
-  return { ...rows, fleet, idle, jobs, agents, fingerprintMs };
+  const git = parts.has("git")
+    ? await measureGit(scene, { size: LARGE, rounds: GIT_ROUNDS, signal, onPart: say })
+    : null;
+  return { ...rows, fleet, idle, jobs, agents, git, fingerprintMs };
 }
 
 function load(): number {

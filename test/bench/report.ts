@@ -1,5 +1,6 @@
 import type { ParserSpeed } from "./agents.ts";
 import { type Figure, type Measured, toFigures } from "./figures.ts";
+import type { GitResult } from "./git.ts";
 import type { JobsResult } from "./jobs.ts";
 import { type Summary, summarise, type VariantName } from "./measure.ts";
 
@@ -47,6 +48,7 @@ function measuredRows({
   idle,
   jobs,
   agents,
+  git,
   fingerprintMs,
 }: Measured): readonly (readonly string[])[] {
   const rows = Object.entries(TITLES).flatMap(([name, title]) => [
@@ -78,7 +80,28 @@ function measuredRows({
         ],
       ]
     : [];
-  return [...rows, ...more, ...idleRows, ...(jobs ? jobRows(jobs) : []), ...(agents ?? []).flatMap(agentRows)];
+  return [
+    ...rows,
+    ...more,
+    ...idleRows,
+    ...(jobs ? jobRows(jobs) : []),
+    ...(agents ?? []).flatMap(agentRows),
+    ...(git ? gitRows(git) : []),
+  ];
+}
+
+function gitRows(git: GitResult): readonly (readonly string[])[] {
+  const of = `${git.size.files} files, ${git.size.commits} commits:`;
+  return [
+    ...timeRow(`${of} git worktree add`, git.worktreeMs),
+    ...timeRow("  a lane's cold start, of a small repository", git.coldMs),
+    ...timeRow("  lane add, until ready", git.addMs),
+    ...timeRow("  one commit taken over: POST sync", git.importMs),
+    ...timeRow("  nothing new: POST sync", git.nothingNewMs),
+    ...timeRow("  git diff --stat", git.gitDiffMs),
+    ...timeRow("  the daemon's answer to the same", git.apiDiffMs),
+    ...timeRow("  lane diff --stat", git.laneDiffMs),
+  ];
 }
 
 function agentRows({ agent, bytes, lines, ms }: ParserSpeed): readonly (readonly string[])[] {

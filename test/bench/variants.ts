@@ -96,7 +96,7 @@ export async function openVariants(scene: Scene, opts: Signalled): Promise<Varia
  * A lane whose container is absent; its network, volume and worktree are there. Its container is removed by hand while
  * the lane is wanted stopped, so that the start has to do all there is to do.
  */
-async function ourCold({ api, libpod, lanes }: Scene, note: NotePart, opts: Signalled): Promise<number> {
+export async function ourCold({ api, libpod, lanes }: Scene, note: NotePart, opts: Signalled): Promise<number> {
   const { id } = lanes.cold;
   const stopped = await api.stop(id, opts);
   if (stopped.container !== null) await libpod.remove(stopped.container, opts);

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { laneIdOf } from "../../internal/lane/index.ts";
-import type { ApiLane, ApiWorkspace } from "../../internal/protocol/api.ts";
+import type { ApiLane, ApiWorkspace } from "../../internal/protocol/index.ts";
 import { makeBrokenImage, runIdle } from "../support/by-hand.ts";
 import { eventually, type Installation, newInstallation, uniqueName } from "../support/installation.ts";
 import { expectOnly } from "../support/leftovers.ts";

@@ -233,6 +233,11 @@ export class FakeRuntime implements LaneRuntime {
     return seen ? (this.#logs.get(seen.id) ?? []).slice(-opts.lines) : [];
   }
 
+  async observeDisk(names: Parameters<LaneRuntime["observeDisk"]>[0], opts: Options) {
+    await this.#enter("observeDisk", names.volume, opts);
+    return { containerBytes: null, volumePath: null };
+  }
+
   async ensureNetwork(network: Parameters<LaneRuntime["ensureNetwork"]>[0], opts: Options): Promise<void> {
     await this.#enter("ensureNetwork", network.name, opts);
     this.#resources.add("network", network);

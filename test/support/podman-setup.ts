@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import type { TestProject } from "vitest/node";
+import { findDeadRuns, forgetRun, RUN_FOLDER, recordRun } from "./dead-runs.ts";
 import { sweepInstall } from "./installation.ts";
 
 declare module "vitest" {
@@ -28,7 +29,8 @@ export const RUN_VARIABLE = "LANEKEEPER_TEST_RUN";
 /**
  * Once per project on real Podman. Without Podman the project is skipped with the reason, or fails when
  * REQUIRE_PODMAN=1. All temporary files of the run go below one folder; at the end whatever the run left is removed:
- * daemons, containers, networks, volumes, files. KEEP_FAILED=1 keeps it all for a look.
+ * daemons, containers, networks, volumes, files; at its start, what earlier runs left whose process is gone.
+ * KEEP_FAILED=1 keeps it all for a look.
  */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const reason = await whyNoPodman();
@@ -40,18 +42,26 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   }
   const id = randomBytes(6).toString("hex");
   // Short: sockets lie below it, and their paths may have 107 characters.
-  const folder = await mkdtemp(join(tmpdir(), "lkt-"));
+  const folder = await mkdtemp(join(tmpdir(), RUN_FOLDER));
+  await recordRun(folder, id);
+  for (const dead of await findDeadRuns(tmpdir())) await cleanUp(dead.id, dead.folder);
   project.provide("podman", { kind: "ready", id, folder });
   return async () => {
     if (process.env.KEEP_FAILED === "1") {
+      await forgetRun(folder);
       process.stderr.write(`kept for a look: ${folder}\n`);
       return;
     }
-    await endDaemons(id);
-    for (const install of await installsBelow(folder)) await sweepInstall(install);
-    await sweepLabel(`${RUN_LABEL}=${id}`);
-    await rm(folder, { recursive: true, force: true });
+    await cleanUp(id, folder);
   };
+}
+
+/** Removes all that a run has left. */
+async function cleanUp(id: string, folder: string): Promise<void> {
+  await endDaemons(id);
+  for (const install of await installsBelow(folder)) await sweepInstall(install);
+  await sweepLabel(`${RUN_LABEL}=${id}`);
+  await rm(folder, { recursive: true, force: true });
 }
 
 async function whyNoPodman(): Promise<string | null> {

@@ -24,6 +24,7 @@ export interface Inspected {
     readonly Labels: Readonly<Record<string, string>>;
   };
   readonly HostConfig: {
+    readonly PidsLimit: number;
     readonly PortBindings: Readonly<Record<string, readonly { readonly HostIp: string; readonly HostPort: string }[]>>;
     readonly RestartPolicy: { readonly Name: string };
     readonly Memory: number;

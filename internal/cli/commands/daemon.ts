@@ -1,9 +1,11 @@
 import type { Command } from "commander";
-import { AppError } from "../../base/index.ts";
+import { AppError, hasCode } from "../../base/index.ts";
+import type { ApiInboxPage } from "../../protocol/index.ts";
+import type { Api } from "../api.ts";
 import { type Ctx, renderOptionsOf } from "../context.ts";
 import { isProcessAlive, runDaemonInForeground } from "../daemon-process.ts";
 import { type EnsuredDaemon, ensureDaemon, findDaemon, sameBuild } from "../ensure-daemon.ts";
-import { renderLeft, renderStatus } from "../render-status.ts";
+import { findUnwell, renderLeft, renderStatus } from "../render-status.ts";
 import { shortBuild } from "../text.ts";
 import type { DefineVerb } from "../verb.ts";
 import { runDoctorVerb } from "./doctor.ts";
@@ -31,8 +33,8 @@ export function defineDaemonVerbs(program: Command, define: DefineVerb): void {
   });
   define(program, {
     usage: "status",
-    summary: "the daemon, the engine, and each lane that is not ready with its reason",
-    examples: ["lane status", "lane status --json | jq .engine"],
+    summary: "the daemon, the engine, and why a lane is not simply fine",
+    examples: ["lane status", "lane status --json | jq .engine", "lane status --json | jq .unwell"],
     run: status,
   });
   define<{ readonly fix?: boolean }>(program, {
@@ -110,16 +112,32 @@ export async function stopDaemon(ctx: Ctx): Promise<void> {
   }
 }
 
+/** As many open items as are looked through for those of each lane. */
+const ITEMS_MAX = 500;
+
 async function status(ctx: Ctx): Promise<number> {
   const api = await ctx.api();
-  const [daemon, lanes] = await Promise.all([api.status(), api.listLanes()]);
+  const [daemon, lanes, inbox] = await Promise.all([api.status(), api.listLanes(), openItems(api)]);
+  const options = renderOptionsOf(ctx);
+  const unwell = findUnwell(lanes, inbox, options);
   if (ctx.json) {
-    await ctx.printJson(daemon);
+    const why = unwell.map(({ lane: { id, name, state }, reasons }) => ({ id, name, state, reasons }));
+    await ctx.printJson({ ...daemon, openItems: inbox?.open ?? null, unwell: why });
     return 0;
   }
-  await ctx.print(...renderStatus(daemon, lanes, renderOptionsOf(ctx)));
+  await ctx.print(...renderStatus(daemon, unwell, inbox, options));
   if (daemon.build !== ctx.deps.build.build) {
     await ctx.note(`this lane is of another build (${shortBuild(ctx.deps.build.build)}): \`lane down && lane up\``);
   }
   return 0;
+}
+
+/** Null of a daemon of an earlier build, which has no inbox. */
+async function openItems(api: Api): Promise<ApiInboxPage | null> {
+  try {
+    return await api.listInbox({ state: "open", limit: ITEMS_MAX });
+  } catch (caught) {
+    if (hasCode(caught, "request.not_found")) return null;
+    throw caught;
+  }
 }

@@ -68,7 +68,7 @@ async function demo(ctx: Ctx, _args: readonly string[], opts: DemoOptions): Prom
     const stage = await prepare(ctx, repo, mine);
     const code = await runProof(ctx, stage.lane);
     if (opts.once) return code;
-    await printNext(ctx, stage);
+    await printNext(ctx, stage, await pageOf(ctx, stage));
     if (stage.started === null) return code;
     await serve(ctx, stage.started);
     return code;
@@ -142,11 +142,21 @@ async function runProof(ctx: Ctx, lane: ApiLane): Promise<number> {
   );
 }
 
-async function printNext(ctx: Ctx, { lane, page, started }: Stage): Promise<void> {
+/** The page's address with a code that logs in, or the bare one. */
+async function pageOf(ctx: Ctx, { page }: Stage): Promise<string> {
+  if (page === null) return "none";
+  const api = await ctx.api();
+  return api.issueLoginCode().then(
+    ({ url }) => url,
+    () => page,
+  );
+}
+
+async function printNext(ctx: Ctx, { lane, started }: Stage, page: string): Promise<void> {
   await ctx.note(
     [
       "",
-      `page:  ${page ?? "none"}`,
+      `page:  ${page}`,
       "next:  lane ls",
       `       lane run ${lane.name} -- git log --oneline -3`,
       `       lane shell ${lane.name}`,

@@ -1,12 +1,10 @@
 import type { Command } from "commander";
 import { AppError } from "../../base/index.ts";
+import { LOGIN_SHELL } from "../../lane/index.ts";
 import type { Ctx } from "../context.ts";
 import { execInteractive } from "../exec-interactive.ts";
 import { resolveLane, WORKSPACE_OPTION, type WorkspaceOption } from "../lane-ref.ts";
 import type { DefineVerb } from "../verb.ts";
-
-/** Bash where the image has it, else the shell every image has. */
-const SHELL = ["/bin/sh", "-c", "if command -v bash >/dev/null 2>&1; then exec bash -l; else exec sh -l; fi"];
 
 const EXITS = [
   "3  no such lane",
@@ -40,7 +38,7 @@ export function defineExecVerbs(program: Command, define: DefineVerb): void {
     options: [WORKSPACE_OPTION],
     examples: ["lane shell fix-login"],
     exits: EXITS,
-    run: (ctx, [named], opts) => exec(ctx, named, opts, SHELL),
+    run: (ctx, [named], opts) => exec(ctx, named, opts, LOGIN_SHELL),
   });
 }
 

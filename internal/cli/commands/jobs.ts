@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { AppError, parseDurationMs } from "../../base/index.ts";
-import { stream } from "../attach.ts";
+import { noteQuestion, stream } from "../attach.ts";
 import { type Ctx, renderOptionsOf } from "../context.ts";
 import { resolveLane, WORKSPACE_OPTION, type WorkspaceOption } from "../lane-ref.ts";
 import { judgeJob } from "../outcome.ts";
@@ -78,6 +78,7 @@ export function defineJobVerbs(program: Command, define: DefineVerb): void {
     exits: [
       missing,
       "7  it has not ended in time",
+      "8  it waits for an answer",
       "124  the deadline ended it",
       "130  it was cancelled",
       "else  its command's exit code",
@@ -120,7 +121,7 @@ async function events(
 ): Promise<number> {
   const after = opts.after ?? 0;
   if (opts.follow) {
-    await stream({ ...ctx, json: true }, id, ctx.signal, after);
+    await stream({ ...ctx, json: true }, id, ctx.signal, { after, through: true });
     return 0;
   }
   for await (const event of readEvents(await ctx.api(), id, after)) await ctx.printJson(event, { line: true });
@@ -148,7 +149,10 @@ async function wait(ctx: Ctx, [id = ""]: readonly string[], opts: { readonly tim
     );
     if (ctx.json) await ctx.printJson(job);
     else await ctx.print(`job ${job.id} ${job.state}`);
-    return judgeJob(job).exitCode;
+    const outcome = judgeJob(job);
+    await noteQuestion(ctx, job);
+    if (job.state === "awaiting_answer" && outcome.hint !== null) await ctx.note(`next: ${outcome.hint}`);
+    return outcome.exitCode;
   } finally {
     disarm();
   }

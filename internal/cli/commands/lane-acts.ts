@@ -5,6 +5,7 @@ import { confirm } from "../confirm.ts";
 import type { Ctx } from "../context.ts";
 import { resolveLane, WORKSPACE_OPTION, type WorkspaceOption } from "../lane-ref.ts";
 import { requireStopped } from "../outcome.ts";
+import { renderRemoved } from "../render-upkeep.ts";
 import type { DefineVerb, OptionSpec } from "../verb.ts";
 import { printPlan } from "./lanes.ts";
 
@@ -16,6 +17,13 @@ interface ActOptions extends WorkspaceOption {
 interface UpOptions extends ActOptions {
   readonly now?: boolean;
   readonly yes?: boolean;
+}
+
+interface RemoveOptions extends WorkspaceOption {
+  readonly force?: boolean;
+  readonly deleteBranch?: boolean;
+  readonly yes?: boolean;
+  readonly dryRun?: boolean;
 }
 
 type UpAct = "start" | "restart" | "recreate";
@@ -68,12 +76,18 @@ export function defineLaneActs(program: Command, define: DefineVerb): void {
     exits: ready,
     run: (ctx, [named], opts) => actUp(ctx, named, opts, "recreate"),
   });
-  define<WorkspaceOption & { readonly force?: boolean; readonly yes?: boolean; readonly dryRun?: boolean }>(program, {
+  define<RemoveOptions>(program, {
     usage: "rm <lane>",
     summary: "remove a lane with its container, network, volume and worktree; refuses when work would be lost",
-    options: [WORKSPACE_OPTION, ["-f, --force", "also when work would be lost"], DRY_RUN, YES],
-    examples: ["lane rm fix-login --dry-run", "lane rm fix-login", "lane rm fix-login --force"],
-    exits: ["3  no such lane", "5  work would be lost: it is listed"],
+    options: [
+      WORKSPACE_OPTION,
+      ["-f, --force", "also when work would be lost; names what was"],
+      ["--delete-branch", "the branch too, if its work is in the lane's base"],
+      DRY_RUN,
+      YES,
+    ],
+    examples: ["lane rm fix-login --dry-run", "lane rm fix-login --delete-branch", "lane rm fix-login --force"],
+    exits: ["3  no such lane", "5  work would be lost: it is listed; the branch is not merged"],
     run: remove,
   });
 }
@@ -109,11 +123,7 @@ async function stop(ctx: Ctx, [named]: readonly string[], opts: ActOptions): Pro
   return 0;
 }
 
-async function remove(
-  ctx: Ctx,
-  [named]: readonly string[],
-  opts: WorkspaceOption & { readonly force?: boolean; readonly yes?: boolean; readonly dryRun?: boolean },
-): Promise<number> {
+async function remove(ctx: Ctx, [named]: readonly string[], opts: RemoveOptions): Promise<number> {
   if (opts.dryRun) {
     await printPlan(ctx, named, opts, "remove");
     return 0;
@@ -123,8 +133,9 @@ async function remove(
   const what = `Remove lane ${lane.name} with its container, its volume and ${lane.worktree}?`;
   if (!(await confirm(ctx, opts.force ? `${what} Unsaved work is lost.` : what, opts))) return EXIT_DECLINED;
   const ref = { ref: lane.id, workspace: undefined };
-  await withStates(ctx, ref, () => api.removeLane(ref, { force: opts.force === true }));
-  if (ctx.json) await ctx.printJson({ id: lane.id, name: lane.name, removed: true });
-  else await ctx.print(`lane ${lane.name} is removed`);
+  const { force = false, deleteBranch } = opts;
+  const removed = await withStates(ctx, ref, () => api.removeLane(ref, { force, deleteBranch }));
+  if (ctx.json) await ctx.printJson(removed);
+  else await ctx.print(...renderRemoved(removed));
   return 0;
 }

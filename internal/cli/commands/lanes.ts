@@ -1,11 +1,12 @@
 import type { Command } from "commander";
 import { AppError, parseDurationMs } from "../../base/index.ts";
-import type { AddLane, PlanIntent } from "../../protocol/index.ts";
+import type { AddLane, ApiLaneDisk, PlanIntent } from "../../protocol/index.ts";
 import { bringUp, renderReadyLane } from "../bring-up.ts";
 import { type Ctx, renderOptionsOf } from "../context.ts";
 import { findWorkspace, resolveLane, WORKSPACE_OPTION, type WorkspaceOption } from "../lane-ref.ts";
 import { readSettings } from "../read-settings.ts";
 import { renderDrift, renderHistory, renderLane, renderLanes, renderPlan, renderSynced } from "../render-lane.ts";
+import { renderDisk, renderDisks } from "../render-upkeep.ts";
 import { collect, type DefineVerb } from "../verb.ts";
 
 interface AddOptions extends WorkspaceOption {
@@ -14,8 +15,14 @@ interface AddOptions extends WorkspaceOption {
   readonly agent?: string;
   readonly image?: string;
   readonly set?: readonly string[];
+  readonly ephemeral?: boolean;
+  readonly base?: string;
   readonly wait?: number;
   readonly dryRun?: boolean;
+}
+
+interface DiskOption {
+  readonly disk?: boolean;
 }
 
 const INTENTS: readonly PlanIntent[] = ["ensure", "stop", "restart", "recreate", "remove"];
@@ -30,8 +37,10 @@ export function defineLaneVerbs(program: Command, define: DefineVerb): void {
     summary: "make a lane: a branch, its worktree and its container, and wait until it is ready",
     options: [
       ["-w, --workspace <name>", "in this workspace; the current folder's when left out"],
-      ["--from <ref>", "start the branch here instead of at the repository's HEAD"],
-      ["--branch <name>", "use this branch instead of one of the lane's name"],
+      ["--from <ref>", "start a new branch here instead of at the remote's of its name or at HEAD"],
+      ["--branch <name>", "use this branch, or a remote's, instead of one of the lane's name"],
+      ["--base <ref>", "compare and merge with this instead of the repository's present branch"],
+      ["--ephemeral", "remove the lane by itself once its job has succeeded and its work is safe"],
       ["--agent <name>", "the agent that prompts go to"],
       ["--image <ref>", "another image than the runtime image"],
       ["--set <key=value>", "a setting, as in `lane set`; may be repeated", collect],
@@ -40,7 +49,8 @@ export function defineLaneVerbs(program: Command, define: DefineVerb): void {
     ],
     examples: [
       "lane add fix-login",
-      "lane add review --branch pr-12 --from origin/pr-12",
+      "lane add review --branch origin/pr-12",
+      "lane add once --ephemeral && lane run once -- make release",
       "lane add big --set limits.memory=8g",
     ],
     exits: [
@@ -51,16 +61,17 @@ export function defineLaneVerbs(program: Command, define: DefineVerb): void {
     ],
     run: add,
   });
-  define(program, {
+  define<DiskOption>(program, {
     usage: "ls",
     summary: "list the lanes",
-    examples: ["lane ls", "lane ls --json | jq -r '.[].name'"],
+    options: [["--disk", "what they take on the disk; may take a while"]],
+    examples: ["lane ls", "lane ls --disk", "lane ls --json | jq -r '.[].name'"],
     run: list,
   });
-  define<WorkspaceOption>(program, {
+  define<WorkspaceOption & DiskOption>(program, {
     usage: "show [lane]",
     summary: "everything about a lane",
-    options: [WORKSPACE_OPTION],
+    options: [WORKSPACE_OPTION, ["--disk", "also what it takes on the disk; may take a while"]],
     examples: ["lane show fix-login", "lane show              # the lane of the current folder"],
     exits: ["3  no such lane"],
     run: show,
@@ -126,10 +137,7 @@ function parseIntent(text: string): PlanIntent {
 async function add(ctx: Ctx, [name = ""]: readonly string[], opts: AddOptions): Promise<number> {
   const api = await ctx.api();
   const workspace = opts.workspace ?? findWorkspace(await api.listWorkspaces(), ctx.io.cwd)?.id;
-  const words = [...(opts.set ?? [])];
-  if (opts.agent !== undefined) words.push(`agent=${opts.agent}`);
-  if (opts.image !== undefined) words.push(`image=${opts.image}`);
-  const { settings, env } = await readSettings(words);
+  const { settings, env } = await readSettings(settingsOf(opts));
   const all = Object.keys(env).length === 0 ? settings : { ...settings, env };
   const body: AddLane = {
     name,
@@ -147,24 +155,51 @@ async function add(ctx: Ctx, [name = ""]: readonly string[], opts: AddOptions): 
   ctx.progress.update(`making lane ${name}`);
   const made = await api.addLane(body);
   const lane = await bringUp(ctx, { ref: made.id, workspace: undefined }, "ensure", opts.wait ?? ENSURE_WAIT_MS);
-  if (ctx.json) await ctx.printJson(lane);
+  const { notices = [] } = made;
+  for (const notice of notices) await ctx.note(notice);
+  if (ctx.json) await ctx.printJson(notices.length === 0 ? lane : { ...lane, notices });
   else await ctx.print(renderReadyLane(lane), `worktree ${lane.worktree} on branch ${lane.branch}`);
   return 0;
 }
 
-async function list(ctx: Ctx): Promise<number> {
+/** The settings that options stand for, in the words of `lane set`. */
+function settingsOf({ set = [], agent, image, base, ephemeral }: AddOptions): readonly string[] {
+  const named = Object.entries({ agent, image, base }).filter(([, value]) => value !== undefined);
+  return [...set, ...named.map(([key, value]) => `${key}=${value}`), ...(ephemeral ? ["ephemeral=true"] : [])];
+}
+
+async function list(ctx: Ctx, _: readonly string[], opts: DiskOption): Promise<number> {
   const api = await ctx.api();
-  const lanes = await api.listLanes();
+  if (opts.disk) return listDisk(ctx);
+  const lanes = await api.listLanes({ git: true });
   if (ctx.json) await ctx.printJson(lanes);
   else if (lanes.length > 0) await ctx.print(...renderLanes(lanes, await api.listWorkspaces(), renderOptionsOf(ctx)));
   else await ctx.note("no lanes: `lane add <name>`");
   return 0;
 }
 
-async function show(ctx: Ctx, [named]: readonly string[], opts: WorkspaceOption): Promise<number> {
-  const lane = await (await ctx.api()).showLane(await resolveLane(ctx, named, opts));
-  if (ctx.json) await ctx.printJson(lane);
-  else await ctx.print(...renderLane(lane, renderOptionsOf(ctx)));
+async function listDisk(ctx: Ctx): Promise<number> {
+  const api = await ctx.api();
+  const lanes = await api.listLanes();
+  const disks: ApiLaneDisk[] = [];
+  for (const { id, name } of lanes) {
+    ctx.progress.update(`measuring lane ${name}`);
+    disks.push(await api.diskOfLane({ ref: id, workspace: undefined }));
+  }
+  await ctx.progress.clear();
+  const nameOf = (lane: string) => lanes.find(({ id }) => id === lane)?.name ?? lane;
+  if (ctx.json) await ctx.printJson(disks);
+  else await ctx.print(...renderDisks(disks, nameOf, renderOptionsOf(ctx)));
+  return 0;
+}
+
+async function show(ctx: Ctx, [named]: readonly string[], opts: WorkspaceOption & DiskOption): Promise<number> {
+  const api = await ctx.api();
+  const lane = await api.showLane(await resolveLane(ctx, named, opts));
+  const disk = opts.disk ? await api.diskOfLane({ ref: lane.id, workspace: undefined }) : null;
+  const shown = disk === null ? [] : ["", `disk: ${renderDisk(disk)}`];
+  if (ctx.json) await ctx.printJson(disk === null ? lane : { ...lane, disk });
+  else await ctx.print(...renderLane(lane, renderOptionsOf(ctx)), ...shown);
   return 0;
 }
 

@@ -50,6 +50,7 @@ export function defineRun(program: Command, define: DefineVerb): void {
       "3  no such lane",
       "4  the agent has no login",
       "5  the key was used for another job",
+      "8  its agent has asked something and waits for the answer",
       "124  the deadline ended the job",
       "130  cancelled (143 by TERM)",
       "else  a command's own exit code; 128+n when signal n ended it",

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type { LaneRef } from "../api.ts";
 import type { Ctx } from "../context.ts";
 import { resolveLane, WORKSPACE_OPTION, type WorkspaceOption } from "../lane-ref.ts";
-import { parseEnvName } from "../lane-settings.ts";
+import { mergeVariables, parseEnvName } from "../lane-settings.ts";
 import { readSettings } from "../read-settings.ts";
 import { collect, type DefineVerb } from "../verb.ts";
 
@@ -10,7 +10,8 @@ import { collect, type DefineVerb } from "../verb.ts";
 export function defineSet(program: Command, define: DefineVerb): void {
   define<WorkspaceOption & { readonly unset?: readonly string[] }>(program, {
     usage: "set <lane> [settings...]",
-    summary: "change settings: image, agent, drift, limits.{memory,cpus,pids}, skills, env.NAME; empty: the default",
+    summary:
+      "change settings: image, agent, drift, limits.{memory,cpus,pids}, skills, ports, env.NAME; empty: the default",
     options: [WORKSPACE_OPTION, ["--unset <env.NAME>", "take a variable away; may be repeated", collect]],
     examples: [
       "lane set fix-login limits.memory=4g limits.cpus=2",
@@ -50,11 +51,6 @@ async function mergeEnv(
 ): Promise<{ readonly env?: Record<string, string> }> {
   if (Object.keys(env).length === 0 && gone.length === 0) return {};
   const { settings } = await (await ctx.api()).showLane(ref);
-  const merged = { ...toVariables(settings.env), ...env };
-  return { env: Object.fromEntries(Object.entries(merged).filter(([name]) => !gone.includes(name))) };
-}
-
-function toVariables(value: unknown): Readonly<Record<string, string>> {
-  if (typeof value !== "object" || value === null) return {};
-  return Object.fromEntries(Object.entries(value).filter(([, text]) => typeof text === "string"));
+  const merged = mergeVariables(settings.env, env, gone);
+  return merged === null ? {} : { env: merged };
 }

@@ -12,6 +12,7 @@ import { DEFAULT_POLICY, type DispatchPolicy } from "../policy.ts";
 import type { AttemptFiles, DispatchStore, WorkResolver } from "../ports.ts";
 import { createCommandResolver } from "../resolve-work.ts";
 import { createFakeLane, type FakeLane } from "./fake-lane.ts";
+import { createFakeQuestions, type FakeQuestions } from "./fake-questions.ts";
 import { createManualClock, type ManualClock } from "./manual-clock.ts";
 
 /** A daemon's dispatch over a real store in a folder of its own. */
@@ -21,6 +22,7 @@ export interface Bench extends AsyncDisposable {
   store: Store;
   dispatcher: Dispatcher;
   readonly lane: FakeLane;
+  readonly questions: FakeQuestions;
   readonly activity: string[];
   readonly drops: AppError[];
   /** Containers that were to be ended: `<lane> g<generation> <code>`. */
@@ -69,6 +71,7 @@ export function openBench(opts: BenchOptions = {}): Bench {
       files: opts.files?.(bench),
       findSpec: opts.findSpec,
       work: opts.work ?? createCommandResolver({ outputCapBytes: DEFAULT_POLICY.outputCapBytes }),
+      questions: bench.questions,
       freeMemoryBytes: () => bench.freeMemoryBytes,
       policy: { ...DEFAULT_POLICY, ...opts.policy },
       onActivity: (lane) => bench.activity.push(lane),
@@ -88,6 +91,7 @@ export function openBench(opts: BenchOptions = {}): Bench {
     store,
     dispatcher: undefined as never,
     lane: createFakeLane("demo", () => bench.dispatcher, clock.nowMs),
+    questions: createFakeQuestions(() => bench.store),
     activity: [],
     drops: [],
     ends: [],

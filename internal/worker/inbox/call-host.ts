@@ -1,5 +1,10 @@
 import { type IncomingMessage, request } from "node:http";
 
+/** A call of the host API. It may be sent several times: what is not a `GET` has a key, so that it takes effect once. */
+export type HostCall =
+  | { readonly method: "GET"; readonly path: string }
+  | { readonly method: "POST"; readonly path: string; readonly key: string; readonly body: unknown };
+
 /** The host API's answer. */
 export interface HostReply {
   readonly status: number;
@@ -22,12 +27,10 @@ export interface CallClock {
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 2000;
 
-/**
- * `GET` on the lane's relay, tried again while the host restarts, `budgetMs` in all. Only for calls that may be
- * repeated.
- */
+/** Calls the lane's relay at `url`, again while the host restarts, `budgetMs` in all. */
 export async function callHost(
   url: string,
+  call: HostCall,
   opts: { readonly budgetMs: number; readonly clock: CallClock },
 ): Promise<CallOutcome> {
   const { clock } = opts;
@@ -35,9 +38,9 @@ export async function callHost(
   let reason = "no answer";
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
     try {
-      const reply = await get(url, Math.max(1, deadlineMs - clock.monotonicMs()));
-      if (reply.status !== 503) return { kind: "answered", reply };
-      reason = detailOf(reply.body) ?? "the host is not there";
+      const reply = await send(url, call, Math.max(1, deadlineMs - clock.monotonicMs()));
+      if (!isPassing(reply)) return { kind: "answered", reply };
+      reason = textOf(reply.body, "detail") ?? "the host is not there";
     } catch (caught) {
       reason = (caught as Error).message;
     }
@@ -46,28 +49,39 @@ export async function callHost(
   }
 }
 
-/** The `detail` of a problem body, if it is one. */
-export function detailOf(body: unknown): string | null {
-  const detail = typeof body === "object" && body !== null ? (body as { readonly detail?: unknown }).detail : null;
-  return typeof detail === "string" ? detail : null;
+/** The host is away, did not come to it, or has too much to do. What an agent has too much of is no such thing. */
+function isPassing({ status, body }: HostReply): boolean {
+  return status === 503 || status === 504 || (status === 429 && textOf(body, "retry") === "retryable");
 }
 
-function get(url: string, timeoutMs: number): Promise<HostReply> {
+/** A field of an answer, if it is a text. */
+export function textOf(body: unknown, field: string): string | null {
+  const value = typeof body === "object" && body !== null ? (body as Readonly<Record<string, unknown>>)[field] : null;
+  return typeof value === "string" ? value : null;
+}
+
+function send(url: string, call: HostCall, timeoutMs: number): Promise<HostReply> {
   return new Promise((resolve, reject) => {
-    const call = request(url, { method: "GET", agent: false, headers: { accept: "application/json" } });
-    const timer = setTimeout(() => call.destroy(new Error("the host did not answer in time")), timeoutMs);
+    const body = call.method === "POST" ? Buffer.from(JSON.stringify(call.body)) : null;
+    const headers = {
+      accept: "application/json",
+      ...(call.method === "POST" && { "idempotency-key": call.key, "content-type": "application/json" }),
+      ...(body && { "content-length": body.length }),
+    };
+    const sent = request(`${url}${call.path}`, { method: call.method, agent: false, headers });
+    const timer = setTimeout(() => sent.destroy(new Error("the host did not answer in time")), timeoutMs);
     const settle = (done: () => void) => {
       clearTimeout(timer);
       done();
     };
-    call.once("error", (error) => settle(() => reject(error)));
-    call.once("response", (response) => {
+    sent.once("error", (error) => settle(() => reject(error)));
+    sent.once("response", (response) => {
       readReply(response).then(
         (reply) => settle(() => resolve(reply)),
         (error: Error) => settle(() => reject(error)),
       );
     });
-    call.end();
+    sent.end(body ?? undefined);
   });
 }
 

@@ -1,1 +1,2 @@
-export { type InboxDeps, runInbox } from "./run-inbox.ts";
+export { runInbox } from "./run-inbox.ts";
+export type { InboxDeps } from "./session.ts";

@@ -59,7 +59,7 @@ function start({ running } = { running: [{ job: "j", attempt: 1 }] }) {
       endDamaged: () => {},
       stop: async () => {},
     },
-    git: { fetch: unused, read: unused, advance: unused },
+    git: { fetch: unused, read: unused, advance: unused, look: unused },
     credentials: {
       deliver: () => Promise.reject(new Error("unused")),
       read: () => Promise.reject(new Error("unused")),

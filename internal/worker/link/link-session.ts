@@ -103,6 +103,8 @@ export function startSession(link: HostLink, deps: SessionDeps): LinkSession {
           return void tell(frame.id, git.read(frame.offset));
         case "git.advance":
           return void tell(frame.id, git.advance(frame));
+        case "git.look":
+          return void tell(frame.id, git.look());
         case "ack":
           return spool.find(frame.job, frame.attempt)?.ack(frame.seq);
         case "api.response":

@@ -20,6 +20,17 @@ if [ ! -e "$dir/index" ]; then
 fi
 `;
 
+/**
+ * Says what the git dir holds beside the lane's branch: `sh -c SCRIPT sh WORKSPACE MAX`. Lines `branch <oid> <name>`,
+ * `detached <oid>`, `stashes <count>`.
+ */
+export const LOOK_SCRIPT = `set -eu
+cd "$1"
+git for-each-ref --count="$2" --format='branch %(objectname) %(refname:lstrip=2)' refs/heads/
+git symbolic-ref -q HEAD >/dev/null || echo "detached $(git rev-parse --verify HEAD)"
+echo "stashes $(git stash list --format=%H | wc -l)"
+`;
+
 /** What {@link ADVANCE_SCRIPT} exits with when it would have to disturb something. */
 export const HELD: Readonly<Record<number, string>> = {
   8: "something is staged in the lane",

@@ -7,7 +7,8 @@ import { GIT_LIMITS } from "../../protocol/link-terms.ts";
 import type { ProcessIdentity } from "../identity.ts";
 import { DEFAULT_PATH } from "../job-env.ts";
 import type { WorkerLog } from "../log.ts";
-import { ADVANCE_SCRIPT, HELD, PREPARE_SCRIPT } from "./git-scripts.ts";
+import { ADVANCE_SCRIPT, HELD, LOOK_SCRIPT, PREPARE_SCRIPT } from "./git-scripts.ts";
+import { parseHoldings } from "./holdings.ts";
 import { runAsAgent } from "./run-as-agent.ts";
 
 /** Answer to a question about the lane's git. */
@@ -25,6 +26,7 @@ export interface HostGit {
   fetch(query: { readonly branch: string; readonly have: readonly string[] }): Promise<GitReply>;
   read(offset: number): Promise<GitReply>;
   advance(move: { readonly branch: string; readonly from: string; readonly to: string }): Promise<GitReply>;
+  look(): Promise<GitReply>;
 }
 
 /** What git in the lane needs. */
@@ -125,7 +127,18 @@ export function createLaneGit(deps: LaneGitDeps): LaneGit {
         const held = end.code === null ? undefined : HELD[end.code];
         return held === undefined ? refuse("git_failed", end.reason) : refuse("held", held);
       }),
+    look: () =>
+      inTurn(async () => {
+        const max = String(GIT_LIMITS.branches + 1);
+        const end = await run(["/bin/sh", "-c", LOOK_SCRIPT, "sh", IN_LANE.workspace, max], ASK_MS);
+        return end.code === 0 ? toHoldings(end.stdout) : refuse("git_failed", end.reason);
+      }),
   };
+}
+
+function toHoldings(shown: string): GitReply {
+  const holdings = parseHoldings(shown);
+  return holdings === null ? refuse("git_failed", "git says nothing of stashes") : { kind: "holdings", ...holdings };
 }
 
 function readPiece(path: string, offset: number): GitReply {

@@ -67,7 +67,11 @@ export function createHostCalls(deps: { readonly clock: Clock }): HostCalls {
   return {
     call: (call, { signal }) =>
       new Promise((resolve, reject) => {
-        const onAbort = () => entry.settle(new AppError({ code: "cancelled", message: "the caller went away" }));
+        const onAbort = () => {
+          // The host must not think that an answer it has for it was heard.
+          if (entry.sent) link?.send({ t: "api.cancel", id: entry.id });
+          entry.settle(new AppError({ code: "cancelled", message: "the caller went away" }));
+        };
         const entry: Pending = {
           id: ++lastId,
           call,

@@ -20,13 +20,13 @@ afterAll(async () => {
 });
 
 /** A host that answers with what it was asked. */
-async function openHost(answer?: (request: LaneApiRequest) => Promise<string>) {
+async function openHost(answer?: (request: LaneApiRequest, signal: AbortSignal) => Promise<string>) {
   const asked: LaneApiRequest[] = [];
   const link = await linkTo(worker, createHostRecord(), {
     on: {
-      apiRequest: async (request) => {
+      apiRequest: async (request, { signal }) => {
         asked.push(request);
-        const body = await (answer?.(request) ?? JSON.stringify(request));
+        const body = await (answer?.(request, signal) ?? JSON.stringify(request));
         return { status: 200, contentType: "application/json", body };
       },
     },
@@ -83,6 +83,22 @@ describe("the relay", () => {
     expect((await waiting).status).toBe(200);
     expect(await (await keyed).json()).toMatchObject({ key: "k2" });
     link.close("done");
+  });
+
+  it("tells the host of a caller that has gone, and of no other", async () => {
+    const aborted: string[] = [];
+    const { link, asked } = await openHost(
+      ({ path }, signal) => new Promise(() => signal.addEventListener("abort", () => aborted.push(path))),
+    );
+    const gone = new AbortController();
+    const calls = [call("/v1/lane/questions/a?wait=9", { signal: gone.signal }), call("/v1/lane/questions/b?wait=9")];
+    const settled = Promise.allSettled(calls);
+    while (asked.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+    gone.abort();
+    while (aborted.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(aborted).toEqual(["/v1/lane/questions/a?wait=9"]);
+    link.close("done");
+    void settled;
   });
 
   it("takes at most 32 calls at once", async () => {
