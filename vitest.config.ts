@@ -43,7 +43,7 @@ export default defineConfig({
           ...ON_PODMAN,
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],
-          maxWorkers: 1,
+          maxWorkers: 2,
           sequence: { groupOrder: 2 },
         },
       },

@@ -41,4 +41,14 @@ describe("what an agent says", () => {
     });
     expect(view(event({ type: "from-a-later-version" }))).toEqual({ kind: "nothing" });
   });
+
+  it("says how a question that waits in the inbox is answered", () => {
+    const view = createEventViewer();
+    const asked = { type: "ask", question: "Which\u001b[2J?", choices: ["a", "b"] };
+    expect(view(event({ ...asked, item: "01abc" }))).toEqual({
+      kind: "note",
+      text: "asks: Which\\x1b[2J? [a, b]; answer with: lane answer 01abc",
+    });
+    expect(view(event(asked))).toEqual({ kind: "note", text: "asks: Which\\x1b[2J?" });
+  });
 });

@@ -48,10 +48,17 @@ function viewEvent(event: ApiJobEvent): EventView {
     case "report":
       return { kind: "note", text: `${toPlain(String(event.level))}: ${toPlainText(String(event.text))}` };
     case "ask":
-      return { kind: "note", text: `asks: ${toPlain(String(event.question))}` };
+      return { kind: "note", text: `asks: ${toPlain(String(event.question))}${howToAnswer(event)}` };
     default:
       return { kind: "nothing" };
   }
+}
+
+/** Of a question that waits in the inbox; empty for one that the agent only says. */
+function howToAnswer({ item, choices }: ApiJobEvent): string {
+  if (typeof item !== "string") return "";
+  const words = Array.isArray(choices) ? choices.map((choice) => toPlain(String(choice))) : [];
+  return `${words.length === 0 ? "" : ` [${words.join(", ")}]`}; answer with: lane answer ${toPlain(item)}`;
 }
 
 function viewOutput(event: ApiJobEvent): EventView {

@@ -209,6 +209,7 @@ export async function startCore(options: CoreOptions): Promise<Core> {
       busy: (laneId) => dispatcher.busy(laneId),
       feed: store.feed,
       workOf: store.jobs.findGit,
+      unkeptJobOf: store.jobs.findUnkept,
       saveWork: (job, work, atMs) => {
         store.jobs.putGit(job, work, atMs);
         inboxDesk.workLeft(job, work);

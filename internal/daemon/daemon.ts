@@ -55,6 +55,9 @@ export interface DaemonOptions {
   readonly stop: AbortController;
 }
 
+/** The page's port of last time, on record. */
+const PORT_MARK = "api.port";
+
 /** Requests under way get so long when the daemon stops, ms. */
 const CLOSE_GRACE_MS = 2000;
 
@@ -163,7 +166,10 @@ async function serve(
     page: openPageFiles(options.pageDir),
   });
   const configured = isConfigured(config, "api.port");
-  const tcp = await listenTcp(api, { host: "127.0.0.1", port: config.settings.api.port, configured });
+  const marks = core.store.laneCalls;
+  const last = marks.findMark(PORT_MARK);
+  const tcp = await listenTcp(api, { host: "127.0.0.1", port: config.settings.api.port, configured, last });
+  if (!configured && tcp.port !== last) marks.putMark(PORT_MARK, tcp.port);
   closers.push(() => tcp.close({ graceMs: CLOSE_GRACE_MS }));
   address.api = tcp.address;
   const unix = await listenUnix(api, paths.runtime.apiSocket);

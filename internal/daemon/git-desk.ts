@@ -24,6 +24,8 @@ export interface GitDeskDeps {
   readonly feed: Pick<Feed, "append" | "subscribe">;
   /** What is kept of a job's earlier attempts. */
   readonly workOf: (job: string) => JobWorkLeft | null;
+  /** The lane's latest ended job, when what it has left is not on record. */
+  readonly unkeptJobOf: (laneId: string) => string | null;
   /** Keeps what a job has left. */
   readonly saveWork: (job: string, work: JobWorkLeft, atMs: number) => void;
   readonly clock: Clock;
@@ -220,8 +222,10 @@ export function createGitDesk(deps: GitDeskDeps): GitDesk {
   let stopTimer = () => {};
   const lookAtIdle = () => {
     stopTimer = clock.timer(IDLE_EVERY_MS, lookAtIdle);
+    // A job whose end an earlier daemon saw, or whose sync failed, gets its work now.
     for (const lane of deps.lanes())
-      if (!deps.busy(lane.id) && deps.linkOf(lane.id) !== null && !due.has(lane.id)) due.set(lane.id, null);
+      if (!deps.busy(lane.id) && deps.linkOf(lane.id) !== null && !due.has(lane.id))
+        due.set(lane.id, deps.unkeptJobOf(lane.id));
     work();
   };
   // Soon for the first time: lanes may have worked on while no daemon ran.

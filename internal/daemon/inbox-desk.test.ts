@@ -37,7 +37,9 @@ function open(): void {
           calls.push(`settled ${id}`);
           store.jobs.save({ ...job(id), state: { phase: "queued", attempt: 1, waiting: null } });
         },
-        logReport: (id, attempt, { level, text }) => void calls.push(`log ${id}/${attempt} ${level} ${text}`),
+        logWord: (id, attempt, word) => {
+          if (word.type === "report") calls.push(`log ${id}/${attempt} ${word.level} ${word.text}`);
+        },
         submit: ({ laneId, spec }) => {
           if (refusal) throw refusal;
           calls.push(`submit ${laneId} ${spec.key} ${JSON.stringify(spec.work)}`);

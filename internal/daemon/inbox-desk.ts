@@ -15,7 +15,7 @@ import { RECREATE, RETRY } from "./item-texts.ts";
 
 /** The rest of the daemon, as the inbox needs it. All of it is there when {@link InboxDesk.start} is called. */
 export interface InboxSurroundings {
-  readonly dispatcher: Pick<Dispatcher, "onQuestionSettled" | "logReport" | "submit" | "retry">;
+  readonly dispatcher: Pick<Dispatcher, "onQuestionSettled" | "logWord" | "submit" | "retry">;
   readonly supervisor: {
     list(): readonly LaneView[];
     findLane(id: string): Lane | null;
@@ -118,8 +118,7 @@ export function openInbox(deps: {
       around().dispatcher.onQuestionSettled(job);
       wake(job);
     },
-    logReport: (job, attempt, { level, body, files }) =>
-      around().dispatcher.logReport(job, attempt, { type: "report", level, text: body, files }),
+    logWord: (job, attempt, word) => around().dispatcher.logWord(job, attempt, word),
     onAnswered: guarded(act),
     onAccepted: guarded(queue),
   });

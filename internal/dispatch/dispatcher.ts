@@ -1,5 +1,5 @@
 import { TaskGroup } from "../base/index.ts";
-import type { HostEventBody, Job, JobLogEvent, JobSpec, WorkerEvent } from "../job/index.ts";
+import type { Job, JobLogEvent, JobSpec, LaneWord, WorkerEvent } from "../job/index.ts";
 import type { HeartbeatReport } from "../protocol/index.ts";
 import { questionSettled, wakeAnswered } from "./answers.ts";
 import { attachLink, detachLink } from "./attach.ts";
@@ -75,8 +75,8 @@ export interface Dispatcher extends AsyncDisposable {
    * the commit of that, or after it; for any job, as often as you like. @throws store.*
    */
   onQuestionSettled(id: string): void;
-  /** Adds to a job's log what its agent reported. Within the commit of that. @throws job.not_found, store.* */
-  logReport(id: string, attempt: number, report: Extract<HostEventBody, { readonly type: "report" }>): void;
+  /** Adds to a job's log what its agent reported or asked. Within the commit of that. @throws job.not_found, store.* */
+  logWord(id: string, attempt: number, word: LaneWord): void;
   /** What holds jobs may have changed: looks again at those that wait. Never throws. */
   readmit(): void;
   /** How far a job is known to have come; null for one that does not run. Never stored. */
@@ -163,9 +163,9 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     setWaiting: (laneId, reason) => setWaiting(ctx, laneId, reason),
     waitingOf: pump.waitingOf,
     onQuestionSettled: (id) => questionSettled(ctx, id),
-    logReport: (id, attempt, report) =>
+    logWord: (id, attempt, word) =>
       writer.commit(() => {
-        jobs.appendHostEvent(id, attempt, clock.nowMs(), report);
+        jobs.appendHostEvent(id, attempt, clock.nowMs(), word);
         writer.touch(id);
       }),
     readmit: pump.readmit,

@@ -106,7 +106,7 @@ describe("a lane", () => {
     const said = await call("demo", "POST", "/v1/lane/report", { level: "blocked", body: "no key", files: ["a.txt"] });
     expect(said.json).toEqual({ level: "blocked", item: inbox.inbox.list({ limit: 1 })[0]?.id });
     expect((await call("demo", "POST", "/v1/lane/report", { level: "info", body: "x" })).json.item).toBeNull();
-    expect(inbox.reports).toHaveLength(2);
+    expect(inbox.words.map(({ type }) => type)).toEqual(["report", "ask", "report"]);
   });
 });
 

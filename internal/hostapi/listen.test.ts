@@ -181,6 +181,19 @@ describe("over TCP", () => {
     expect(statusOf(await post(port, { "X-Long": "x".repeat(20_000) }))).toBe(431);
   });
 
+  it("a taken default port: the one of last time, or another free one when that is taken, too", async () => {
+    const [default_, last] = [await tcp(), await tcp()];
+    await last.close({ graceMs: 0 });
+    const again = async () => {
+      const port = default_.port;
+      const listener = await listenTcp(bench.api, { host: "127.0.0.1", port, configured: false, last: last.port });
+      open.push(listener);
+      return listener.port;
+    };
+    expect(await again()).toBe(last.port);
+    expect([default_.port, last.port]).not.toContain(await again());
+  });
+
   it("a taken port: a free one instead of the default, an error for a configured one", async () => {
     const first = await tcp();
     const second = await tcp(first.port);

@@ -51,12 +51,18 @@ export async function listenUnix(api: HostApi, path: string): Promise<Listener> 
 }
 
 /**
- * Serves the API on loopback. A default port that is taken is replaced by a free one; a configured one is an error.
+ * Serves the API on loopback. A default port that is taken is replaced by the one that stood in for it last time, so
+ * that open pages find their daemon again, else by a free one; a configured one is an error.
  * @throws daemon.port_taken
  */
 export async function listenTcp(
   api: HostApi,
-  opts: { readonly host: "127.0.0.1"; readonly port: number; readonly configured: boolean },
+  opts: {
+    readonly host: "127.0.0.1";
+    readonly port: number;
+    readonly configured: boolean;
+    readonly last?: number | null;
+  },
 ): Promise<Listener> {
   let port = opts.port;
   const judge = (incoming: IncomingMessage) => {
@@ -80,11 +86,20 @@ export async function listenTcp(
   } catch (caught) {
     if (errnoOf(caught) !== "EADDRINUSE") throw caught;
     if (opts.configured) throw portTaken(opts.port, caught);
-    await listen(server, { host: opts.host, port: 0 });
+    await listenInstead(server, opts.host, opts.last ?? 0);
   }
   const address = server.address();
   port = typeof address === "object" && address !== null ? address.port : port;
   return toListener(server, `http://${opts.host}:${port}`, port);
+}
+
+async function listenInstead(server: Server, host: string, last: number): Promise<void> {
+  try {
+    await listen(server, { host, port: last });
+  } catch (caught) {
+    if (errnoOf(caught) !== "EADDRINUSE" || last === 0) throw caught;
+    await listen(server, { host, port: 0 });
+  }
 }
 
 function newServer(

@@ -57,6 +57,7 @@ export function ask(ctx: InboxContext, call: LaneCall<Ask>, more: Partial<InboxI
         ...more,
       });
       ctx.insert(item);
+      ctx.logWord(job.id, job.attempt, { type: "ask", question: item.title, choices, item: item.id });
       return item.id;
     });
     return mustFindOfLane(ctx, id, call.laneId);

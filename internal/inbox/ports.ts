@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import type { Clock } from "../base/index.ts";
-import type { InboxItem, InboxKind, InboxReport, InboxTask } from "../job/index.ts";
+import type { InboxItem, InboxKind, InboxReport, InboxTask, LaneWord } from "../job/index.ts";
 
 /** Items on record. All calls are synchronous and durable when they return; `store.*` errors otherwise. */
 export interface ItemRecords {
@@ -88,8 +88,8 @@ export interface InboxDeps {
    * Called within that commit: what must not happen before it comes later. For every other job: no effect.
    */
   readonly resume: (job: string) => void;
-  /** What an agent reported, for its job's log. Called within the commit. */
-  readonly logReport: (job: string, attempt: number, report: InboxReport) => void;
+  /** What an agent reported or asked, for its job's log. Called within the commit. */
+  readonly logWord: (job: string, attempt: number, word: LaneWord) => void;
   /** After the commit: a person has answered what the system asked. Must not throw. */
   readonly onAnswered: (item: InboxItem, choice: string) => void;
   /** After the commit: there is an accepted task without a job. May be called again for it. Must not throw. */

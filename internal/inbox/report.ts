@@ -29,7 +29,7 @@ export function report(ctx: InboxContext, call: LaneCall<Report>): string | null
         atMs: ctx.clock.nowMs(),
       };
       ctx.store.laneCalls.putReport(said);
-      ctx.logReport(job.id, job.attempt, said);
+      ctx.logWord(job.id, job.attempt, { type: "report", level, text: said.body, files: said.files });
       return level === "blocked" ? callForHelp(ctx, call, said).id : "";
     });
     return made === "" ? null : made;

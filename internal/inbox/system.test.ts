@@ -126,12 +126,12 @@ describe("reports", () => {
       null,
       null,
     ]);
-    expect(bench.reports.map(({ level, body }) => `${level} ${body}`)).toEqual([
-      "info on it",
-      "done first",
-      "done [redacted]",
+    const files = ["a/b", "c"];
+    expect(bench.words).toEqual([
+      { type: "report", level: "info", text: "on it", files },
+      { type: "report", level: "done", text: "first", files },
+      { type: "report", level: "done", text: "[redacted]", files },
     ]);
-    expect(bench.reports[0]?.files).toEqual(["a/b", "c"]);
     bench.kill();
     expect(bench.store.laneCalls.findSummary("j1")).toBe("[redacted]");
     expect(bench.store.laneCalls.findSummary("j2")).toBeNull();
@@ -147,7 +147,10 @@ describe("reports", () => {
       body: "No key.\n\nGive me one.",
       jobId: "j1",
     });
-    expect(bench.reports).toHaveLength(1);
+    expect(bench.words).toEqual([
+      { type: "report", level: "blocked", text: "No key.\n\nGive me one.", files: [] },
+      { type: "ask", question: "No key.", choices: [], item: id },
+    ]);
     bench.inbox.answer(id ?? "", "here", "cli");
     expect(bench.resumed).toEqual(["j1"]);
   });
@@ -157,7 +160,7 @@ describe("reports", () => {
     (path) => {
       const call = bench.call({ level: "info" as const, body: "x", files: [path] });
       expect(thrownBy(() => bench.inbox.report(call))).toMatchObject({ code: "request.invalid" });
-      expect(bench.reports).toEqual([]);
+      expect(bench.words).toEqual([]);
     },
   );
 

@@ -1,6 +1,6 @@
 import { pino } from "pino";
 import { createFakeClock, type FakeClock } from "../base/testing.ts";
-import type { InboxItem, InboxReport, InboxTask } from "../job/index.ts";
+import type { InboxItem, InboxTask, LaneWord } from "../job/index.ts";
 import { openStore, type Store } from "../store/index.ts";
 import { active, filledStore, job, lane, snapshotOf, tempFolder } from "../store/testing.ts";
 import type { LaneCall } from "./context.ts";
@@ -14,7 +14,8 @@ export interface InboxBench extends Disposable {
   readonly inbox: Inbox;
   /** Jobs that were told that something is settled. */
   readonly resumed: string[];
-  readonly reports: InboxReport[];
+  /** What went into the jobs' logs. */
+  readonly words: LaneWord[];
   readonly answered: (readonly [kind: string, choice: string])[];
   readonly accepted: InboxTask[];
   /** The process dies now, and another one opens what it has left. */
@@ -31,9 +32,9 @@ export function openInboxBench(more: Partial<InboxDeps> = {}): InboxBench {
   store.lanes.insertLane({ ...lane("other") });
   store.jobs.insert(job("j1"));
   store.jobs.save(job("j1", { state: active("running") }));
-  const [resumed, reports, answered, accepted] = [[], [], [], []] as [
+  const [resumed, words, answered, accepted] = [[], [], [], []] as [
     string[],
-    InboxReport[],
+    LaneWord[],
     [string, string][],
     InboxTask[],
   ];
@@ -45,7 +46,7 @@ export function openInboxBench(more: Partial<InboxDeps> = {}): InboxBench {
       redact: (text) => text.replaceAll("hunter2hunter2", "[redacted]"),
       acceptTasks: "ask",
       resume: (id) => void resumed.push(id),
-      logReport: (_job, _attempt, report) => void reports.push(report),
+      logWord: (_job, _attempt, word) => void words.push(word),
       onAnswered: ({ kind }, choice) => void answered.push([kind, choice]),
       onAccepted: (task) => void accepted.push(task),
       ...more,
@@ -67,7 +68,7 @@ export function openInboxBench(more: Partial<InboxDeps> = {}): InboxBench {
       return inbox;
     },
     resumed,
-    reports,
+    words,
     answered,
     accepted,
     kill: () => {

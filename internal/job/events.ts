@@ -51,4 +51,14 @@ export type HostEventBody =
       readonly level: "info" | "warn" | "done" | "blocked";
       readonly text: string;
       readonly files: readonly string[];
+    }
+  /** The job's agent asked a person; `item` waits in the inbox. */
+  | {
+      readonly type: "ask";
+      readonly question: string;
+      readonly choices: readonly string[];
+      readonly item: string;
     };
+
+/** What lanes say of their jobs through the host API. */
+export type LaneWord = Extract<HostEventBody, { readonly type: "report" | "ask" }>;

@@ -1,5 +1,13 @@
 export type { AgentEvent, AgentFailureFacts, AgentSummary, AgentUsage } from "./agent-events.ts";
-export type { HostEventBody, JobLogEvent, OutputChunk, WorkerEvent, WorkerEventBody, WorkerOutcome } from "./events.ts";
+export type {
+  HostEventBody,
+  JobLogEvent,
+  LaneWord,
+  OutputChunk,
+  WorkerEvent,
+  WorkerEventBody,
+  WorkerOutcome,
+} from "./events.ts";
 export {
   INBOX_KINDS,
   type InboxActor,

@@ -13,6 +13,8 @@ export interface JobGitRecords {
   /** Replaces what was known of the job. An unknown job: no effect. */
   putGit(job: string, work: JobGit, atMs: number): void;
   findGit(job: string): JobGit | null;
+  /** The lane's latest job, when it has ended and what it left then is not on record; else null. */
+  findUnkept(laneId: string): string | null;
 }
 
 const schema: z.ZodType<JobGit> = z.object({ commits: z.array(z.string()), uncommitted: z.array(z.string()) });
@@ -27,7 +29,16 @@ export function createJobGit(tx: Tx): JobGitRecords {
   const find = db.prepare<[string], { readonly work: string }>(
     "SELECT work FROM job_git WHERE job = (SELECT n FROM jobs WHERE id = ?)",
   );
+  const latest = db.prepare<[string], { readonly id: string; readonly kept: number | null }>(
+    `SELECT id, ended_at <= (SELECT at FROM job_git WHERE job = n) AS kept FROM jobs
+     WHERE lane = ? AND ended_at IS NOT NULL ORDER BY n DESC LIMIT 1`,
+  );
   return {
+    findUnkept: (laneId) =>
+      tx.read(() => {
+        const row = latest.get(laneId);
+        return row && row.kept !== 1 ? row.id : null;
+      }),
     putGit: (job, work, atMs) =>
       tx.write(() => {
         put.run(JSON.stringify(work), atMs, job);

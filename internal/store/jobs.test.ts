@@ -39,6 +39,22 @@ describe("jobs", () => {
     expect(() => store.jobs.save(job("nosuch"))).toThrow(code("job.not_found"));
   });
 
+  it("say which one's work in git is not on record: the lane's latest, once it has ended", () => {
+    const end = (id: string, endedAtMs: number) =>
+      store.jobs.save(job(id, { state: { phase: "lost", attempt: 1, error: { code: "x", message: "y" } }, endedAtMs }));
+    store.jobs.insert(job("j1"));
+    expect(store.jobs.findUnkept("demo")).toBeNull();
+    end("j1", 10);
+    store.jobs.insert(job("j2"));
+    expect(store.jobs.findUnkept("demo")).toBe("j1");
+    store.jobs.putGit("j1", { commits: [], uncommitted: [] }, 9);
+    expect(store.jobs.findUnkept("demo")).toBe("j1");
+    store.jobs.putGit("j1", { commits: [], uncommitted: [] }, 10);
+    expect(store.jobs.findUnkept("demo")).toBeNull();
+    end("j2", 20);
+    expect([store.jobs.findUnkept("demo"), store.jobs.findUnkept("x")]).toEqual(["j2", null]);
+  });
+
   it("queue by priority, then first in", () => {
     for (const [id, priority] of [
       ["a", 0],

@@ -1,36 +1,23 @@
 import { existsSync } from "node:fs";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import Database from "better-sqlite3";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { ApiFeedEntry, ApiLane } from "../../internal/protocol/api.ts";
+import type { ApiJob, ApiLane } from "../../internal/protocol/api.ts";
 import { makeOtherImage } from "../support/by-hand.ts";
-import { eventually, type Installation, newInstallation } from "../support/installation.ts";
+import { gitSceneBefore } from "../support/git-scene.ts";
+import { eventually } from "../support/installation.ts";
 import { inspectContainer, podman } from "../support/podman.ts";
 
 describe("git in a lane", () => {
-  let home: Installation;
-  let repo: string;
   let lane: ApiLane;
-
-  beforeAll(async () => {
-    home = await newInstallation();
-    repo = await home.repository();
-    await writeFile(join(home.env.HOME as string, ".gitconfig"), "[user]\n\tname = Ada\n\temail = ada@example.test\n");
-    await home.up();
-    await home.json(["workspace", "add", repo]);
+  const scene = gitSceneBefore(async ({ home }) => {
     lane = await home.json<ApiLane>(["add", "day"]);
-  }, 120_000);
-  afterAll(() => home[Symbol.asyncDispose]());
-
-  const sh = async (script: string) => {
-    const result = await home.lane(["run", "day", "--", "sh", "-ec", script]);
-    expect(result.code, result.stderr).toBe(0);
-    return result.stdout.trimEnd();
-  };
+  });
+  const sh = (script: string) => scene.sh("day", script);
   /** Git as the developer runs it, in the lane's worktree. */
-  const onHost = async (...args: string[]) =>
-    (await execa("git", ["-C", lane.worktree, ...args], { env: { HOME: home.env.HOME as string } })).stdout;
+  const onHost = (...args: string[]) => scene.git(lane.worktree, ...args);
   const expectSameTruth = async () => {
     const [log, status] = (await sh("git log --format=%H:%an:%s; echo ----; git status --porcelain")).split("\n----");
     expect(await onHost("log", "--format=%H:%an:%s")).toBe(log);
@@ -66,7 +53,7 @@ describe("git in a lane", () => {
     expect(await onHost("status", "--porcelain")).toBe(" M hello.txt");
     await sh("git checkout -q hello.txt; git fsck --strict");
     await expectSameTruth();
-    expect((await execa("git", ["-C", repo, "fsck", "--strict", "--no-dangling"])).stdout).toBe("");
+    expect((await execa("git", ["-C", scene.repo, "fsck", "--strict", "--no-dangling"])).stdout).toBe("");
     expect(await onHost("for-each-ref", "--format=%(refname)", "refs/heads")).toBe("refs/heads/day\nrefs/heads/main");
   });
 
@@ -82,12 +69,14 @@ describe("git in a lane", () => {
       deny sh -c 'cd / && umount /workspace/.git'; deny mount -o remount,rw /lane/objects
       echo done`);
     expect(tries).toBe("done");
-    expect(await sh(`ls -d '${repo}' 2>/dev/null || echo hidden`)).toBe("hidden");
-    const targets = (await inspectContainer(lane.containerName)).Mounts.filter(({ Source }) => Source.startsWith(repo));
+    expect(await sh(`ls -d '${scene.repo}' 2>/dev/null || echo hidden`)).toBe("hidden");
+    const targets = (await inspectContainer(lane.containerName)).Mounts.filter(({ Source }) =>
+      Source.startsWith(scene.repo),
+    );
     const shown = targets.map(({ Source, Destination, RW }) => [Source, Destination, RW]);
     expect(shown.sort()).toEqual([
       [lane.worktree, "/workspace", true],
-      [join(repo, ".git", "objects"), "/lane/objects", false],
+      [join(scene.repo, ".git", "objects"), "/lane/objects", false],
     ]);
   });
 
@@ -95,7 +84,7 @@ describe("git in a lane", () => {
     await writeFile(join(lane.worktree, "host.txt"), "host\n");
     await onHost("add", "host.txt");
     await onHost("commit", "-qm", "by the developer");
-    expect(await home.lane(["sync", "day"])).toMatchObject({ code: 0 });
+    expect(await scene.home.lane(["sync", "day"])).toMatchObject({ code: 0 });
     expect(await sh("git log -1 --format=%s; git status --porcelain")).toBe("by the developer");
     await expectSameTruth();
   });
@@ -114,7 +103,7 @@ describe("git in a lane", () => {
       "git status --porcelain --ignored; git stash list; git branch --format='%(refname:short)'; cat kept.log";
     let before: string;
     const expectKept = async () => {
-      await home.json(["start", "day"]);
+      await scene.home.json(["start", "day"]);
       expect(await sh(look)).toBe(before);
     };
 
@@ -132,20 +121,20 @@ describe("git in a lane", () => {
     });
 
     it("outlive recreate", async () => {
-      await home.json(["recreate", "day"]);
+      await scene.home.json(["recreate", "day"]);
       await expectKept();
     });
 
     it("outlive another image", async () => {
-      const image = `localhost/lkt-git-${await home.installId()}:other`;
+      const image = `localhost/lkt-git-${await scene.home.installId()}:other`;
       try {
-        const id = await makeOtherImage(home, image);
-        await home.json(["set", "day", `image=${image}`]);
+        const id = await makeOtherImage(scene.home, image);
+        await scene.home.json(["set", "day", `image=${image}`]);
         await eventually(async () => (await inspectContainer(lane.containerName)).Image === id, {
           what: "the new image",
         });
         await expectKept();
-        await home.json(["set", "day", "image="]);
+        await scene.home.json(["set", "day", "image="]);
         await eventually(async () => (await inspectContainer(lane.containerName)).Image !== id, {
           what: "the old image",
         });
@@ -156,18 +145,31 @@ describe("git in a lane", () => {
     });
 
     it("outlive a killed daemon", async () => {
-      await home.kill9();
-      await home.up();
+      await scene.home.kill9();
+      await scene.home.up();
       await expectKept();
+    });
+
+    it("are told of the last job also when its daemon died before it could look", async () => {
+      const [job] = await scene.home.json<ApiJob[]>(["jobs", "day"]);
+      const uncommitted = job?.git?.uncommitted;
+      expect(uncommitted).toContain("new.txt");
+      await scene.home.kill9();
+      const database = new Database(join(scene.home.stateDir, "lanekeeper.db"));
+      database.exec("DELETE FROM job_git");
+      database.close();
+      await scene.home.up();
+      const again = async () => (await scene.home.json<ApiJob>(["job", "show", job?.id ?? ""])).git?.uncommitted;
+      expect(await eventually(again, { what: "the job's work" })).toEqual(uncommitted);
     });
 
     it("outlive the machine's end: every process at once, and the runtime folder empty", async () => {
       const { State } = await inspectContainer(lane.containerName);
-      await home.kill9();
+      await scene.home.kill9();
       for (const pid of [State.ConmonPid, State.Pid]) process.kill(pid, "SIGKILL");
-      await rm(home.env.XDG_RUNTIME_DIR as string, { recursive: true });
-      await mkdir(home.env.XDG_RUNTIME_DIR as string, { mode: 0o700 });
-      await home.up();
+      await rm(scene.home.env.XDG_RUNTIME_DIR as string, { recursive: true });
+      await mkdir(scene.home.env.XDG_RUNTIME_DIR as string, { mode: 0o700 });
+      await scene.home.up();
       await expectKept();
     });
   });
@@ -175,52 +177,51 @@ describe("git in a lane", () => {
   it("records a divergence with both tips, overwrites nothing, and goes on once it is mended", async () => {
     const base = await onHost("rev-parse", "HEAD");
     const theirs = await onHost("commit-tree", `${base}^{tree}`, "-p", base, "-m", "theirs");
-    await home.json(["sync", "day"]);
-    await execa("git", ["-C", repo, "update-ref", "refs/heads/day", theirs]);
+    await scene.home.json(["sync", "day"]);
+    await execa("git", ["-C", scene.repo, "update-ref", "refs/heads/day", theirs]);
     await sh("git commit -q --allow-empty -m mine");
     const mine = await sh("git rev-parse HEAD");
-    const synced = await home.lane(["sync", "day"]);
+    const synced = await scene.home.lane(["sync", "day"]);
     expect(synced).toMatchObject({ code: 5, stdout: expect.stringContaining("gone apart") });
-    const shown = await home.json<ApiLane>(["show", "day"]);
+    const shown = await scene.home.json<ApiLane>(["show", "day"]);
     expect(shown.git).toMatchObject({ diverged: { lane: mine, host: theirs }, unimported: 1 });
     expect(await onHost("rev-parse", "day", "refs/lanes/day/head")).toBe(`${theirs}\n${mine}`);
-    const feed = (await home.lane(["events", "--json"])).stdout.trim().split("\n");
-    const told = feed.map((line) => JSON.parse(line) as ApiFeedEntry).filter(({ type }) => type === "lane.diverged");
+    const told = await scene.feed("lane.diverged");
     expect(told.map(({ lane: id, data }) => [id, data])).toEqual([
       [lane.id, { branch: "day", lane: mine, host: theirs }],
     ]);
-    const refused = await home.lane(["rm", "day", "--yes"]);
+    const refused = await scene.home.lane(["rm", "day", "--yes"]);
     expect(refused).toMatchObject({ code: 5, stderr: expect.stringContaining("1 commit that no branch has") });
     await sh(`git merge -q -m both ${theirs}`);
-    expect((await home.json<ApiLane>(["show", "day"])).git).toMatchObject({ diverged: null, unimported: 0 });
+    expect((await scene.home.json<ApiLane>(["show", "day"])).git).toMatchObject({ diverged: null, unimported: 0 });
     await expectSameTruth();
   });
 
   it("works for an agent that is not root, in a work tree that was there already", async () => {
-    const worktree = join(repo, "..", "repo.lanes", "user");
-    await execa("git", ["-C", repo, "worktree", "add", "-q", "-b", "user", worktree]);
+    const worktree = join(scene.repo, "..", "repo.lanes", "user");
+    await execa("git", ["-C", scene.repo, "worktree", "add", "-q", "-b", "user", worktree]);
     await execa("chown", ["-R", "1000:1000", worktree]);
-    await home.json(["add", "user"]);
+    await scene.home.json(["add", "user"]);
     const script =
       "id -u; git status --porcelain; echo u > u.txt; git add .; git commit -qm user; git gc -q; git fsck --no-dangling";
-    const ran = await home.lane(["run", "user", "--", "sh", "-ec", script]);
+    const ran = await scene.home.lane(["run", "user", "--", "sh", "-ec", script]);
     expect(ran).toMatchObject({ code: 0, stdout: "1000\n" });
-    const shown = await execa("git", ["-C", repo, "log", "-1", "--format=%s %an", "user"]);
+    const shown = await execa("git", ["-C", scene.repo, "log", "-1", "--format=%s %an", "user"]);
     expect(shown.stdout).toBe("user Ada");
     const status = await execa("git", ["-C", worktree, "status", "--porcelain"], {
       env: { GIT_CONFIG_COUNT: "1", GIT_CONFIG_KEY_0: "safe.directory", GIT_CONFIG_VALUE_0: "*" },
     });
     expect(status.stdout).toBe("");
     const denied = "touch /lane/objects/x || rm -f .git || mv .git x || echo x > .git || chmod 777 .git";
-    expect((await home.lane(["run", "user", "--", "sh", "-c", denied])).code).not.toBe(0);
+    expect((await scene.home.lane(["run", "user", "--", "sh", "-c", denied])).code).not.toBe(0);
   });
 
   it("removes a lane with its refs, and keeps its branch", async () => {
-    await home.json(["add", "brief"]);
-    await home.json(["rm", "brief", "--yes"]);
-    const refs = (await execa("git", ["-C", repo, "for-each-ref", "--format=%(refname)"])).stdout.split("\n");
+    await scene.home.json(["add", "brief"]);
+    await scene.home.json(["rm", "brief", "--yes"]);
+    const refs = (await execa("git", ["-C", scene.repo, "for-each-ref", "--format=%(refname)"])).stdout.split("\n");
     expect(refs).toContain("refs/heads/brief");
     expect(refs.filter((ref) => ref.startsWith("refs/lanes/brief/"))).toEqual([]);
-    expect(existsSync(join(repo, "..", "repo.lanes", "brief"))).toBe(false);
+    expect(existsSync(join(scene.repo, "..", "repo.lanes", "brief"))).toBe(false);
   });
 });

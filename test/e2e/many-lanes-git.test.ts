@@ -1,8 +1,7 @@
-import { execa } from "execa";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { ApiLane } from "../../internal/protocol/api.ts";
 import { FULL } from "../support/full.ts";
-import { type Installation, newInstallation } from "../support/installation.ts";
+import { gitSceneBefore } from "../support/git-scene.ts";
 
 const NAMES = ["a", "b", "c", "d", "e", "f", "g", "h"] as const;
 const SECONDS = FULL ? 300 : 30;
@@ -21,32 +20,17 @@ const COMMITTER = `
 describe(`eight lanes of one repository that commit at once for ${SECONDS} s`, {
   timeout: SECONDS * 1000 + 180_000,
 }, () => {
-  let home: Installation;
-  let repo: string;
   let lanes: readonly ApiLane[];
-
-  beforeAll(async () => {
-    home = await newInstallation();
-    repo = await home.repository();
-    await git("config", "user.name", "Ada");
-    await git("config", "user.email", "ada@example.test");
-    await home.up();
-    await home.json(["workspace", "add", repo]);
+  const scene = gitSceneBefore(async ({ home }) => {
     lanes = await Promise.all(NAMES.map((name) => home.json<ApiLane>(["add", name])));
   });
-  afterAll(() => home?.[Symbol.asyncDispose]());
+  const git = (...args: string[]) => scene.git(scene.repo, ...args);
 
-  const git = async (...args: string[]) => (await execa("git", ["-C", repo, ...args])).stdout;
-  const sh = async (name: string, script: string, ...args: string[]) => {
-    const ran = await home.lane(["run", name, "--", "sh", "-ec", script, "sh", ...args]);
-    expect(ran.code, ran.stderr).toBe(0);
-    return ran.stdout.trim();
-  };
   /** Jobs one after the other until the time is up; the subjects of all commits they said they made. */
   const commitFor = async (name: string, endMs: number): Promise<readonly string[]> => {
     const subjects: string[] = [];
     for (let job = 1; Date.now() < endMs; job++) {
-      const made = Number(await sh(name, COMMITTER, name, String(JOB_SECONDS), String(job)));
+      const made = Number(await scene.sh(name, COMMITTER, name, String(JOB_SECONDS), String(job)));
       for (let n = 1; n <= made; n++) subjects.push(`${name} ${job}.${n}`);
     }
     return subjects;
@@ -71,8 +55,8 @@ describe(`eight lanes of one repository that commit at once for ${SECONDS} s`, {
     for (const [i, name] of NAMES.entries()) {
       const log = await git("log", "--reverse", "--format=%s", `main~${hostMade}..${name}`);
       expect(log.split("\n")).toEqual(made[i]);
-      expect(await sh(name, "git log --reverse --format=%s main..HEAD; git status --porcelain")).toBe(log);
-      expect(await sh(name, "git fsck --strict --no-dangling 2>&1")).toBe("");
+      expect(await scene.sh(name, "git log --reverse --format=%s main..HEAD; git status --porcelain")).toBe(log);
+      expect(await scene.sh(name, "git fsck --strict --no-dangling 2>&1")).toBe("");
       expect(await git("-C", lanes[i]?.worktree ?? "", "status", "--porcelain")).toBe("");
     }
     expect(await git("fsck", "--strict", "--no-dangling")).toBe("");
