@@ -26,6 +26,8 @@ export interface GitCall {
   readonly filters?: Config | undefined;
   /** Paths and contents need not be UTF-8: each character of stdout is then one byte. */
   readonly bytes?: true | undefined;
+  /** Nobody reads what it prints. */
+  readonly discard?: true | undefined;
   /** Output beyond so many characters is cut off instead of being a failure. */
   readonly cutAt?: number | undefined;
   /** Absolute folder of objects on probation: new ones go there, and it is read before the repository's own. */
@@ -112,6 +114,7 @@ async function run(env: GitEnv, call: GitCall, config: Config): Promise<GitResul
       preferLocal: false,
       ...(call.stdin === undefined ? { stdin: "ignore" as const } : { input: call.stdin }),
       maxBuffer: { stdout: call.cutAt ?? OUTPUT_MAX_BYTES, stderr: OUTPUT_MAX_BYTES },
+      ...(call.discard ? { stdout: "ignore" as const } : {}),
       ...(call.bytes ? { encoding: "latin1" as const } : {}),
       cancelSignal: signal,
       // Helpers that wait for a remote outlive git, and keep its output open: they are ended as a group.
@@ -126,7 +129,7 @@ async function run(env: GitEnv, call: GitCall, config: Config): Promise<GitResul
     throwIfAborted(signal);
     return done;
   });
-  const { stdout, stderr } = result;
+  const { stdout = "", stderr } = result;
   const cut = result.isMaxBuffer && call.cutAt !== undefined && stdout.length >= call.cutAt;
   if (cut) return { exitCode: 0, stdout, stderr, cut };
   if (result.exitCode === undefined) throw await notRun(call, what, result);

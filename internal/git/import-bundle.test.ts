@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { parseBundleHeader } from "./bundle-header.ts";
-import { importBundle } from "./import-bundle.ts";
+import { checkWhole, importBundle } from "./import-bundle.ts";
 import { makeTestRepo, type TestRepo } from "./testing.ts";
 import { makeTestLane, type TestLane } from "./testing-lane.ts";
 
@@ -20,7 +20,16 @@ afterEach(() => t.dispose());
 const ref = "refs/heads/lane1";
 const tip = () => lane.inside("rev-parse", ref);
 const take = (change: { readonly tip?: string; readonly maxBytes?: number } = {}) =>
-  importBundle(t.git, { gitDir: t.gitDir, lane: "lane1", bundle, ref, tip: tip(), maxBytes: 1e6, ...change });
+  importBundle(t.git, {
+    gitDir: t.gitDir,
+    lane: "lane1",
+    bundle,
+    ref,
+    tip: tip(),
+    have: [t.raw(t.path, "rev-parse", "main")],
+    maxBytes: 1e6,
+    ...change,
+  });
 const commit = (...more: string[]) => lane.inside("commit", "--quiet", "--allow-empty", "-m", "x", ...more);
 const pack = (...args: string[]) => lane.inside("bundle", "create", "--quiet", bundle, ...args);
 const objects = () => t.raw(t.path, "count-objects", "-v");
@@ -113,6 +122,44 @@ describe("importBundle", () => {
     pack(ref, "^main");
     await expect(take({ maxBytes: 100 })).rejects.toMatchObject({ code: "git.refused" });
     await expect(take({ tip: t.raw(t.path, "rev-parse", "main") })).rejects.toMatchObject({ code: "git.refused" });
+  });
+});
+
+describe("checkWhole", () => {
+  const absent = "1".repeat(40);
+  const raw = (type: string, content: string) =>
+    execFileSync("git", ["-C", t.path, "hash-object", "-t", type, "-w", "--literally", "--stdin"], {
+      input: content,
+      encoding: "utf8",
+    }).trim();
+  const tree = (entry: string) =>
+    execFileSync("git", ["-C", t.path, "mktree", "--missing"], { input: entry, encoding: "utf8" }).trim();
+  const made = (of: string, parent: string) =>
+    raw("commit", `tree ${of}\nparent ${parent}\nauthor T <t@t> 1 +0000\ncommitter T <t@t> 1 +0000\n\nx\n`);
+  const main = () => t.raw(t.path, "rev-parse", "main");
+  const own = () => t.raw(t.path, "rev-parse", "main^{tree}");
+  const NOT_WHOLE: Readonly<Record<string, () => string>> = {
+    "a file is missing": () => made(tree(`100644 blob ${absent}\ta.txt\n`), main()),
+    "a file of a folder that was there is missing": () =>
+      made(tree(`040000 tree ${tree(`100644 blob ${absent}\tb.txt\n`)}\tsub\n`), main()),
+    "a folder is missing": () => made(tree(`040000 tree ${absent}\tsub\n`), main()),
+    "the tree is missing": () => made(absent, main()),
+    "a parent is missing": () => made(own(), absent),
+    "the parent's tree is missing": () => made(own(), made(absent, main())),
+  };
+
+  describe.each(["from what is there", "from all refs"])("%s", (way) => {
+    const check = (tip: string) =>
+      checkWhole(t.git, { gitDir: t.gitDir, tip, have: way === "from all refs" ? [] : [main()] });
+
+    it.each(Object.keys(NOT_WHOLE))("says so when %s", async (name) => {
+      await expect(check(NOT_WHOLE[name]?.() ?? "")).rejects.toMatchObject({ code: "git.failed" });
+    });
+
+    it("takes what is whole, also with a submodule", async () => {
+      await check(made(tree(`160000 commit ${absent}\tsub\n`), main()));
+      await check(main());
+    });
   });
 });
 

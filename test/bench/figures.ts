@@ -125,6 +125,8 @@ function gitFigures({
   addMs,
   importMs,
   gitDiffMs,
+  gitBothMs,
+  apiDiffMs,
   laneDiffMs,
 }: GitResult): readonly Figure[] {
   const median = (values: readonly number[]) => summarise(values)?.median ?? Number.NaN;
@@ -148,6 +150,11 @@ function gitFigures({
       { id: "16", title: `${of} lane diff --stat / git diff --stat`, target: { is: "at most", bound: 1.5 } },
       summarise(laneDiffMs),
       summarise(gitDiffMs),
+    ),
+    ...ratio(
+      { id: "16a", title: `${of} the daemon's part / git, new files as well`, target: { is: "at most", bound: 1.5 } },
+      summarise(apiDiffMs),
+      summarise(gitBothMs),
     ),
   ];
 }

@@ -1,7 +1,7 @@
 import { appendFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
-import type { ApiLane } from "../../internal/protocol/index.ts";
+import type { ApiFeedEntry, ApiLane } from "../../internal/protocol/index.ts";
 import { type LargeRepository, largeFile, makeLargeRepository } from "../support/large-repository.ts";
 import { pause, SETTLE_MS, timed } from "./measure.ts";
 import type { Scene } from "./scene.ts";
@@ -16,11 +16,14 @@ export interface GitResult {
   readonly coldMs: readonly number[];
   /** `lane add`, the command, until the lane is ready. */
   readonly addMs: readonly number[];
-  /** POST sync with one new commit in the lane, and with none. */
+  /** From POST sync with one new commit in the lane until the host's branch and index have it. */
   readonly importMs: readonly number[];
+  /** POST sync with one new commit, and with none, until its answer, for which git looks at the whole work tree. */
+  readonly syncMs: readonly number[];
   readonly nothingNewMs: readonly number[];
-  /** `git diff --stat` on the host, the daemon's answer to the same, and `lane diff --stat`. */
+  /** `git diff --stat` on the host; with `git ls-files --others`, which knows of new files; the daemon's answer; `lane diff --stat`. */
   readonly gitDiffMs: readonly number[];
+  readonly gitBothMs: readonly number[];
   readonly apiDiffMs: readonly number[];
   readonly laneDiffMs: readonly number[];
 }
@@ -83,7 +86,7 @@ async function measureImports(
   lane: ApiLane,
   opts: { readonly rounds: number; readonly signal: AbortSignal },
 ) {
-  const [importMs, nothingNewMs]: [number[], number[]] = [[], []];
+  const [importMs, syncMs, nothingNewMs]: [number[], number[], number[]] = [[], [], []];
   const sync = () => scene.api.sync(lane.id, opts);
   for (let round = 0; round <= opts.rounds * 3; round++) {
     const commit = `echo ${round} > ${largeFile(round)} && git -c user.name=b -c user.email=b@b commit -qam ${round}`;
@@ -92,13 +95,23 @@ async function measureImports(
       ["exec", "--workdir", "/workspace", "--user", "0", lane.containerName, "sh", "-c", commit],
       opts,
     );
+    const from = Date.now();
     const took = await timed(sync);
+    const imported = (await lastImport(scene)) - from;
     const nothing = await timed(sync);
     if (round === 0) continue;
-    importMs.push(took);
+    importMs.push(imported);
+    syncMs.push(took);
     nothingNewMs.push(nothing);
   }
-  return { importMs, nothingNewMs };
+  return { importMs, syncMs, nothingNewMs };
+}
+
+/** When the feed says that the last import was over, ms since the epoch. */
+async function lastImport({ home }: Scene): Promise<number> {
+  const { stdout } = await home.lane(["events", "--json", "--type", "lane.imported"]);
+  const { at } = JSON.parse(stdout.trimEnd().split("\n").at(-1) ?? "") as ApiFeedEntry;
+  return Date.parse(at);
 }
 
 async function measureDiffs(
@@ -106,16 +119,22 @@ async function measureDiffs(
   lane: ApiLane,
   opts: { readonly rounds: number; readonly signal: AbortSignal },
 ) {
-  const [gitDiffMs, apiDiffMs, laneDiffMs]: [number[], number[], number[]] = [[], [], []];
+  const [gitDiffMs, gitBothMs, apiDiffMs, laneDiffMs]: [number[], number[], number[], number[]] = [[], [], [], []];
   for (let n = 0; n < CHANGED; n++) await appendFile(join(lane.worktree, largeFile(n * 100)), "one more line\n");
   for (let round = 0; round <= opts.rounds * 3; round++) {
-    const plain = await timed(() => execa("git", ["-C", lane.worktree, "diff", "--stat", "main"]));
+    const git = (...args: readonly string[]) => execa("git", ["-C", lane.worktree, ...args]);
+    const plain = await timed(() => git("diff", "--stat", "main"));
+    const both = await timed(async () => {
+      await git("diff", "--stat", "main");
+      await git("ls-files", "--others", "--exclude-standard");
+    });
     const api = await timed(() => scene.api.diffStat(lane.id, opts));
     const ours = await timed(() => scene.home.lane(["diff", lane.name, "--stat"]));
     if (round === 0) continue;
     gitDiffMs.push(plain);
+    gitBothMs.push(both);
     apiDiffMs.push(api);
     laneDiffMs.push(ours);
   }
-  return { gitDiffMs, apiDiffMs, laneDiffMs };
+  return { gitDiffMs, gitBothMs, apiDiffMs, laneDiffMs };
 }

@@ -96,9 +96,11 @@ function gitRows(git: GitResult): readonly (readonly string[])[] {
     ...timeRow(`${of} git worktree add`, git.worktreeMs),
     ...timeRow("  a lane's cold start, of a small repository", git.coldMs),
     ...timeRow("  lane add, until ready", git.addMs),
-    ...timeRow("  one commit taken over: POST sync", git.importMs),
-    ...timeRow("  nothing new: POST sync", git.nothingNewMs),
+    ...timeRow("  one commit: POST sync until the host's branch and index have it", git.importMs),
+    ...timeRow("  one commit: POST sync until its answer", git.syncMs),
+    ...timeRow("  nothing new: POST sync until its answer", git.nothingNewMs),
     ...timeRow("  git diff --stat", git.gitDiffMs),
+    ...timeRow("  git diff --stat, then git ls-files --others", git.gitBothMs),
     ...timeRow("  the daemon's answer to the same", git.apiDiffMs),
     ...timeRow("  lane diff --stat", git.laneDiffMs),
   ];
