@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { ROUTES } from "./routes.ts";
-import { AT_MS, makeBench, makeJob } from "./testing.ts";
+import { makeBench } from "./testing.ts";
 import { bareOf, callRoute as call } from "./testing-call.ts";
+import { AT_MS, makeJob } from "./testing-values.ts";
 
 const LANE = "demo-1111111111";
 const JOB = "01jobjobjobjobjobjobjobjob";

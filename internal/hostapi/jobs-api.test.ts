@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { AppError } from "../base/index.ts";
-import { AT_MS, type Bench, makeBench, makeJob } from "./testing.ts";
+import { type Bench, makeBench } from "./testing.ts";
 import { callRoute as call } from "./testing-call.ts";
+import { AT_MS, makeJob } from "./testing-values.ts";
 
 const LANE = "demo-1111111111";
 const JOB = "01jobjobjobjobjobjobjobjob";

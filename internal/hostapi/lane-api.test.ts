@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type InboxBench, openInboxBench } from "../inbox/testing.ts";
 import { DEFAULT_SETTINGS } from "../lane/index.ts";
 import { createLaneApi } from "./lane-api.ts";
-import { type Bench, makeBench, makeLane } from "./testing.ts";
+import { type Bench, makeBench } from "./testing.ts";
+import { makeLane } from "./testing-values.ts";
 
 let inbox: InboxBench;
 let bench: Bench;

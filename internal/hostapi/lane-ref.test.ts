@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { type Bench, makeBench, makeLane } from "./testing.ts";
+import { type Bench, makeBench } from "./testing.ts";
 import { callRoute as call } from "./testing-call.ts";
+import { makeLane } from "./testing-values.ts";
 
 const LANE = "demo-1111111111";
 

@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { AppError } from "../base/index.ts";
 import { type Listener, listenTcp, listenUnix } from "./listen.ts";
-import { type Bench, makeBench, sendRaw, TOKEN } from "./testing.ts";
+import { type Bench, makeBench, TOKEN } from "./testing.ts";
+import { sendRaw } from "./testing-socket.ts";
 
 let dir = "";
 let bench: Bench;

@@ -3,7 +3,8 @@ import { systemClock } from "../base/index.ts";
 import type { Job, JobState } from "../job/index.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
 import type { FeedEntry } from "./ports.ts";
-import { AT_MS, makeBench, makeJob, makeLane } from "./testing.ts";
+import { makeBench } from "./testing.ts";
+import { AT_MS, makeJob, makeLane } from "./testing-values.ts";
 
 const SECRET = "prompt-that-must-not-be-a-label";
 const USAGE = { inputTokens: 100, outputTokens: 20, cacheReadTokens: 0, costUsd: 0.5 };

@@ -5,7 +5,8 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { accessOf } from "./guard.ts";
 import { type Listener, listenTcp, listenUnix } from "./listen.ts";
 import { openPageFiles } from "./static.ts";
-import { type Bench, makeBench, sendRaw, TOKEN } from "./testing.ts";
+import { type Bench, makeBench, TOKEN } from "./testing.ts";
+import { sendRaw } from "./testing-socket.ts";
 
 let dir = "";
 let bench: Bench;

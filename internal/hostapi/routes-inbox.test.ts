@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { type InboxBench, openInboxBench } from "../inbox/testing.ts";
 import { inboxItemSchema, inboxPageSchema } from "../protocol/index.ts";
-import { type Bench, makeBench, makeLane } from "./testing.ts";
+import { type Bench, makeBench } from "./testing.ts";
+import { makeLane } from "./testing-values.ts";
 
 let inbox: InboxBench;
 let bench: Bench;

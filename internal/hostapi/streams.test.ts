@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Listener, listenUnix } from "./listen.ts";
-import { AT_MS, type Bench, makeBench, makeJob } from "./testing.ts";
+import { type Bench, makeBench } from "./testing.ts";
+import { AT_MS, makeJob } from "./testing-values.ts";
 
 let dir = "";
 let bench: Bench;

@@ -1,134 +1,27 @@
-import { connect } from "node:net";
 import { AppError, systemClock } from "../base/index.ts";
-import type { InboxItem, Job, JobLogEvent, JobState } from "../job/index.ts";
-import {
-  DEFAULT_SETTINGS,
-  DEFAULT_WORKSPACE_SETTINGS,
-  type Lane,
-  type LaneState,
-  NO_REPOSITORY_CONFIG,
-  type Workspace,
-} from "../lane/index.ts";
-import type { ApiAgent, ApiAgentVersion, ApiCredential, ApiRemovedLane } from "../protocol/index.ts";
+import type { Job, JobLogEvent } from "../job/index.ts";
+import { DEFAULT_WORKSPACE_SETTINGS, type Lane, NO_REPOSITORY_CONFIG } from "../lane/index.ts";
 import { createHostApi, type HostApi } from "./host-api.ts";
 import { createMetrics } from "./metrics.ts";
 import type { FeedEntry, HostApiPorts, JobService, LaneView, RequestKeys } from "./ports.ts";
 import type { PageFiles } from "./static.ts";
+import {
+  AGENT,
+  AGENT_VERSION,
+  AT_MS,
+  CREDENTIAL,
+  DISK,
+  ITEM,
+  makeJob,
+  makeLane,
+  makeView,
+  REMOVED,
+  WORKSPACES,
+} from "./testing-values.ts";
 
 /** In-memory ports and raw sockets, for tests of the host API only. */
 
 export const TOKEN = "t".repeat(64);
-
-/** Wall time all test values are made at. */
-export const AT_MS = Date.UTC(2026, 0, 2, 3, 4, 5);
-
-export const WORKSPACES: readonly Workspace[] = [
-  { id: "ws1", name: "shop", path: "/src/shop", createdAtMs: AT_MS },
-  { id: "ws2", name: "blog", path: "/src/blog", createdAtMs: AT_MS },
-];
-
-export function makeLane(change: Partial<Lane> = {}): Lane {
-  return {
-    id: "demo-1111111111",
-    name: "demo",
-    workspaceId: "ws1",
-    branch: "demo",
-    worktree: "/src/shop.lanes/demo",
-    desired: "up",
-    settings: DEFAULT_SETTINGS,
-    generation: 3,
-    createdAtMs: AT_MS,
-    ...change,
-  };
-}
-
-export const READY: LaneState = {
-  phase: "ready",
-  generation: 3,
-  containerId: "c".repeat(64),
-  endpoint: "http://127.0.0.1:40000",
-  workerPid: 77,
-  atMs: AT_MS,
-};
-
-export function makeView(lane: Lane, state: LaneState = READY): LaneView {
-  return {
-    lane,
-    state,
-    container: null,
-    drift: [],
-    containerName: `lane-x-${lane.id}`,
-    job: null,
-    queued: 0,
-    git: null,
-    credentials: {},
-  };
-}
-
-export function makeJob(change: Partial<Job> = {}, state?: JobState): Job {
-  return {
-    id: "01jobjobjobjobjobjobjobjob",
-    laneId: "demo-1111111111",
-    spec: {
-      work: { kind: "command", argv: ["true"] },
-      key: null,
-      deadlineMs: null,
-      priority: 0,
-      retry: "never",
-    },
-    bodyHash: "h",
-    state: state ?? { phase: "queued", attempt: 0, waiting: null },
-    createdAtMs: AT_MS,
-    startedAtMs: null,
-    endedAtMs: null,
-    ...change,
-  };
-}
-
-export const AGENT_VERSION: ApiAgentVersion = {
-  agent: "claude",
-  version: "1.0.0",
-  platform: "linux-x64-glibc",
-  inUse: true,
-  lanes: ["demo"],
-  sha256: "a".repeat(64),
-  bytes: 1000,
-  installedAt: new Date(AT_MS).toISOString(),
-};
-
-export const AGENT: ApiAgent = {
-  agent: "claude",
-  title: "Claude Code",
-  package: "@vendor/claude",
-  inUse: "1.0.0",
-  versions: [AGENT_VERSION],
-  login: { state: "unknown", source: null },
-};
-
-export const CREDENTIAL: ApiCredential = {
-  agent: "claude",
-  title: "Claude Code",
-  state: "usable",
-  source: "/home/me/.claude/.credentials.json",
-  expiresAt: new Date(AT_MS).toISOString(),
-  account: "a1b2c3d4e5f6",
-  reason: null,
-  warning: null,
-  lanes: ["demo"],
-};
-
-const REMOVED: ApiRemovedLane = {
-  id: "demo-1111111111",
-  name: "demo",
-  removed: true,
-  lost: [],
-  ignored: 0,
-  worktreeKept: false,
-  branch: "demo",
-  branchDeleted: false,
-};
-
-const DISK = { worktreeBytes: 1, volumeBytes: 2, containerBytes: null, partial: false };
 
 /** Every call a port got: name and arguments, without the signal. */
 export type Calls = (readonly [name: string, ...args: readonly unknown[]])[];
@@ -165,28 +58,6 @@ export interface TestFeed {
   prune(upTo: number): void;
   subscribers(): number;
 }
-
-/** An item that nobody has done anything about. */
-const ITEM: InboxItem = {
-  id: "01itemitemitemitemitemitem",
-  kind: "question",
-  laneId: "demo-1111111111",
-  jobId: null,
-  attempt: null,
-  title: "Which?",
-  body: "",
-  choices: [],
-  fallback: null,
-  urgency: "normal",
-  state: { phase: "open" },
-  delivered: false,
-  createdAtMs: AT_MS,
-  changedAtMs: AT_MS,
-  expiresAtMs: null,
-  subject: null,
-  occurrence: null,
-  data: {},
-};
 
 /** `more`: ports of a test's own; `page`: the page that it serves. */
 export function makeBench(more: Partial<HostApiPorts> = {}, page?: PageFiles): Bench {
@@ -509,28 +380,4 @@ function withoutSignal(arg: unknown): unknown {
 
 function bug(): never {
   throw new Error("no such test value");
-}
-
-/** Sends bytes as they are and resolves with all that came back until the server closed, or `idleMs` of silence. */
-export function sendRaw(
-  where: { readonly port: number } | { readonly path: string },
-  bytes: string | Buffer,
-  idleMs = 1000,
-): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket = "port" in where ? connect(where.port, "127.0.0.1") : connect(where.path);
-    let text = "";
-    const done = () => {
-      socket.destroy();
-      resolve(text);
-    };
-    socket.setTimeout(idleMs, done);
-    socket.on("data", (chunk) => {
-      text += chunk.toString("utf8");
-    });
-    socket.on("end", done);
-    // A server that closes on an unread body resets the connection; what it said has come before.
-    socket.on("error", (error) => (text === "" ? reject(error) : done()));
-    socket.write(bytes);
-  });
 }

@@ -1,19 +1,24 @@
 import { basename } from "node:path";
-import * as z from "zod";
+import type * as z from "zod";
 import { AppError, hasCode } from "../base/index.ts";
 import { type EngineEvent, INSTALL_LABEL, type LaneSpec, parseOwner } from "../lane/index.ts";
 import { demultiplex } from "./demultiplex.ts";
 import { type Asker, explainCreate, explainStart } from "./explain-failure.ts";
-import {
-  createLibpodClient,
-  type LibpodAnswer,
-  type LibpodClient,
-  type LibpodRequest,
-  statusError,
-} from "./http-client.ts";
+import { createLibpodClient, type LibpodAnswer, type LibpodRequest, statusError } from "./http-client.ts";
 import { parseInspect, parseJson, parseList } from "./parse-inspect.ts";
 import { reapNetworks } from "./reap-network.ts";
 import { removeRemains } from "./remove-remains.ts";
+import {
+  createdSchema,
+  imageSchema,
+  infoSchema,
+  networksSchema,
+  removedSchema,
+  runtimeSchema,
+  sizesSchema,
+  volumeSchema,
+  volumesSchema,
+} from "./reply-schemas.ts";
 import { toCreateBody } from "./to-create-body.ts";
 import { parseEvents } from "./watch-events.ts";
 
@@ -37,28 +42,6 @@ export interface PodmanFacts {
   readonly storage: string | null;
   readonly address: string;
 }
-
-const infoSchema = z.object({
-  host: z.object({
-    cgroupVersion: z.string().default("v1"),
-    networkBackend: z.string().default("unknown"),
-    security: z.object({ rootless: z.boolean().default(false), selinuxEnabled: z.boolean().default(false) }),
-  }),
-  store: z.object({ graphRoot: z.string() }).nullish(),
-  version: z.object({ Version: z.string() }),
-});
-
-const createdSchema = z.object({ Id: z.string() });
-const runtimeSchema = z.object({ OCIRuntime: z.string() });
-const removedSchema = z.array(z.object({ Err: z.unknown().optional() }));
-const imageSchema = z.object({ Id: z.string(), Labels: z.record(z.string(), z.string()).nullish() });
-const labelled = { labels: z.record(z.string(), z.string()).nullish() };
-const networksSchema = z.array(z.object({ name: z.string(), ...labelled }));
-const sizesSchema = z.object({ SizeRw: z.number().nullish() });
-const volumeSchema = z.object({ Mountpoint: z.string() });
-const volumesSchema = z
-  .array(z.object({ Name: z.string(), Labels: z.record(z.string(), z.string()).nullish() }))
-  .nullable();
 
 /** An image on this machine. */
 export interface FoundImage {
@@ -408,5 +391,3 @@ export function createPodmanRuntime(settings: { readonly address: string }) {
 function filterOf(filters: Readonly<Record<string, readonly string[]>>): string {
   return encodeURIComponent(JSON.stringify(filters));
 }
-
-export type { LibpodClient };
