@@ -33,7 +33,7 @@ function overrideOf(folder: string, self: string | null, zone: Zone): Override {
     paths: Object.fromEntries(paths) as Record<string, string>,
   };
   return {
-    includes: [`${folder}/**/*.ts`, ...NOT_TESTS],
+    includes: [`${folder}/**/*.ts`, `${folder}/**/*.tsx`, ...NOT_TESTS],
     linter: { rules: { style: { [RULE]: { level: "error", options } } } },
   };
 }

@@ -28,22 +28,22 @@ import {
   Supervisor,
 } from "../supervisor/index.ts";
 import type { LaneApiRequest, LaneApiResponse, LaneGit } from "../workerlink/index.ts";
-import type { AccountBook } from "./account-book.ts";
-import type { CredentialDesk } from "./credential-desk.ts";
-import { createGitDesk, type GitDesk } from "./git-desk.ts";
-import { openInbox } from "./inbox-desk.ts";
+import type { CredentialDesk } from "./credentials/credential-desk.ts";
+import { openCredentials } from "./credentials/open-credentials.ts";
+import { createGitDesk, type GitDesk } from "./git/git-desk.ts";
+import { gitDirOf } from "./git/lane-diff.ts";
+import { createPushDesk, type PushDesk } from "./git/push-desk.ts";
+import { openInbox } from "./inbox/inbox-desk.ts";
 import { readInstallId } from "./install-id.ts";
-import { gitDirOf } from "./lane-diff.ts";
-import type { LaneSetup } from "./lane-setup.ts";
 import { toLimits, toPolicy } from "./limits.ts";
-import { openCredentials } from "./open-credentials.ts";
-import { openLaneMaking, renewLane } from "./open-lane-config.ts";
-import { openPrompts } from "./open-prompts.ts";
 import { createOutputKeeper } from "./output-keeper.ts";
-import { createPushDesk, type PushDesk } from "./push-desk.ts";
+import type { AccountBook } from "./prompts/account-book.ts";
+import { openPrompts } from "./prompts/open-prompts.ts";
 import { createRedaction } from "./redaction.ts";
+import type { LaneSetup } from "./settings/lane-setup.ts";
+import { openLaneMaking, renewLane } from "./settings/open-lane-config.ts";
+import type { LaneConfigDesk } from "./settings/workspace-settings.ts";
 import { createWorkerLinks, type DaemonLink } from "./worker-links.ts";
-import type { LaneConfigDesk } from "./workspace-settings.ts";
 
 /** OCI runtimes that a trial may use, best first. */
 export const RUNTIMES = ["crun", "runc"] as const;

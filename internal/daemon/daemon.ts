@@ -16,20 +16,20 @@ import {
   openPageFiles,
 } from "../hostapi/index.ts";
 import { acquireDaemonLock } from "../store/index.ts";
-import { createAgentService } from "./agent-service.ts";
-import { createConfigService } from "./config-service.ts";
 import { startCore } from "./core.ts";
-import { createCredentialService } from "./credential-service.ts";
-import { createInboxService } from "./inbox-service.ts";
+import { createCredentialService } from "./credentials/credential-service.ts";
+import { openLaneGit } from "./git/lane-git-service.ts";
+import { createInboxService } from "./inbox/inbox-service.ts";
 import { createJobService } from "./job-service.ts";
-import { openLaneGit } from "./lane-git-service.ts";
-import { createLaneService } from "./lane-service.ts";
+import { createLaneService } from "./lanes/lane-service.ts";
+import { openEphemeral, openLosses } from "./lanes/open-ephemeral.ts";
+import { createTerminalMarks } from "./lanes/terminal-marks.ts";
+import { createTerminals } from "./lanes/terminals.ts";
+import { createWorkspaceService } from "./lanes/workspace-service.ts";
 import { createMetricsSource } from "./metrics-source.ts";
-import { openEphemeral, openLosses } from "./open-ephemeral.ts";
+import { createAgentService } from "./prompts/agent-service.ts";
+import { createConfigService } from "./settings/config-service.ts";
 import { createStatusService, type DaemonDoctor } from "./status-service.ts";
-import { createTerminalMarks } from "./terminal-marks.ts";
-import { createTerminals } from "./terminals.ts";
-import { createWorkspaceService } from "./workspace-service.ts";
 
 /** What the daemon is started with. */
 export interface DaemonOptions {
