@@ -1,7 +1,7 @@
 import { mkdir, rename, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { ApiJob } from "../../internal/protocol/api.ts";
+import type { ApiInboxItem, ApiJob } from "../../internal/protocol/index.ts";
 import { AGENT_CLIS } from "../support/agent-clis.ts";
 import { callApi } from "../support/api.ts";
 import { eventually, type Installation, newInstallation } from "../support/installation.ts";
@@ -121,6 +121,8 @@ describe("a login that has come to its end", { timeout: 120_000 }, () => {
     const failed = await latest();
     expect(failed.id).not.toBe(before);
     expect(failed).toMatchObject({ state: "failed", attempt: 1, error: { code: "agent.login" } });
+    const countItems = async () => (await home.json<ApiInboxItem[]>(["inbox", "--kind", "login"])).length;
+    await eventually(async () => (await countItems()) === 1, { what: "one inbox item about the login" });
 
     const from = service.requests.length;
     const held = await run("@say later");
@@ -138,6 +140,7 @@ describe("a login that has come to its end", { timeout: 120_000 }, () => {
     expect(usedSince(from)).toEqual([digest(next)]);
     process.stdout.write(`\nresumed after ${(service.requests[from]?.atMs ?? 0) - replacedAtMs} ms\n`);
     expect(await ward.now()).toMatchObject({ container: ward.born.container });
+    await eventually(async () => (await countItems()) === 0, { what: "the item to be put away" });
     forgive();
   });
 
