@@ -96,7 +96,8 @@ const configs: fc.Arbitrary<Partial<RepositoryConfig>> = fc.record({
   cpus: fc.constantFrom(null, 1, 2, 64),
   pids: fc.constantFrom(null, 64, 4096, 100_000),
   ports: fc.uniqueArray(fc.integer({ min: 1, max: 65_535 }), { maxLength: 3 }),
-  env: fc.dictionary(fc.stringMatching(/^[A-Z]{1,4}$/), fc.string({ maxLength: 4 }), { maxKeys: 3 }),
+  // Names of ours, as TZ, are refused where the file is read.
+  env: fc.dictionary(fc.stringMatching(/^V_[A-Z]{1,4}$/), fc.string({ maxLength: 4 }), { maxKeys: 3 }),
   setup: fc.constantFrom(null, ["npm ci"]),
 });
 
