@@ -79,6 +79,21 @@ export async function withDeadline<T>(
   }
 }
 
+/**
+ * Waits until `work` has ended, well or not, at most `waitMs`, or until the signal aborts; what is waited for goes on. For
+ * work whose failure its owner sees to. Never rejects.
+ */
+export async function waitAtMost(
+  work: Promise<unknown>,
+  opts: { readonly waitMs: number; readonly clock: Pick<Clock, "sleep">; readonly signal?: AbortSignal | undefined },
+): Promise<void> {
+  const timer = new AbortController();
+  const signal = opts.signal ? AbortSignal.any([opts.signal, timer.signal]) : timer.signal;
+  const none = () => undefined;
+  await Promise.race([work.catch(none), opts.clock.sleep(opts.waitMs, { signal }).catch(none)]);
+  timer.abort();
+}
+
 function plainTimer(ms: number, fn: () => void): () => void {
   const timer = setTimeout(fn, ms);
   return () => clearTimeout(timer);

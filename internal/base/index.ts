@@ -1,4 +1,4 @@
-export { abortReason, type Clock, systemClock, throwIfAborted, withDeadline } from "./clock.ts";
+export { abortReason, type Clock, systemClock, throwIfAborted, waitAtMost, withDeadline } from "./clock.ts";
 export { closestTo, didYouMean } from "./closest.ts";
 export { parseDurationMs, renderDuration } from "./duration.ts";
 export {

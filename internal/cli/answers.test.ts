@@ -1,14 +1,9 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { problem, sampleJob, sampleLane, sampleStatus, sendEvents } from "./testing.ts";
-import { AGENT, CREDENTIAL, DRIFTED, JOB, LANE, PLAN, REMOVED, type Shop, startShop } from "./testing-shop.ts";
+import { AGENT, CREDENTIAL, DRIFTED, JOB, LANE, PLAN, REMOVED, shopBeforeEach } from "./testing-shop.ts";
 
-let shop: Shop;
-beforeEach(async () => {
-  shop = await startShop();
-});
-afterEach(() => shop[Symbol.asyncDispose]());
-
-const lane: Shop["lane"] = (...args) => shop.lane(...args);
+const shop = shopBeforeEach();
+const { lane } = shop;
 
 describe("answers", () => {
   it.each([

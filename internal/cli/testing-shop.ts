@@ -1,3 +1,4 @@
+import { afterEach, beforeEach } from "vitest";
 import {
   runLane,
   type ScriptedDaemon,
@@ -122,5 +123,21 @@ export async function startShop(): Promise<Shop> {
       return body === null ? `${method} ${path}` : `${method} ${path} ${JSON.stringify(body)}`;
     },
     [Symbol.asyncDispose]: () => daemon[Symbol.asyncDispose](),
+  };
+}
+
+/** A shop for each test of the file. */
+export function shopBeforeEach(): Pick<Shop, "daemon" | "lane" | "asked"> {
+  let shop: Shop;
+  beforeEach(async () => {
+    shop = await startShop();
+  });
+  afterEach(() => shop[Symbol.asyncDispose]());
+  return {
+    get daemon() {
+      return shop.daemon;
+    },
+    lane: (...args) => shop.lane(...args),
+    asked: () => shop.asked(),
   };
 }

@@ -1,15 +1,9 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { sampleWorkspace } from "./testing.ts";
-import { LANE, type Shop, startShop } from "./testing-shop.ts";
+import { LANE, shopBeforeEach } from "./testing-shop.ts";
 
-let shop: Shop;
-beforeEach(async () => {
-  shop = await startShop();
-});
-afterEach(() => shop[Symbol.asyncDispose]());
-
-const lane: Shop["lane"] = (...args) => shop.lane(...args);
-const asked = () => shop.asked();
+const shop = shopBeforeEach();
+const { lane, asked } = shop;
 
 describe("the current folder", () => {
   beforeEach(() => shop.daemon.route("GET /v1/workspaces", () => ({ body: [sampleWorkspace()] })));

@@ -1,15 +1,9 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { problem, sampleLane, sampleWorkspace } from "./testing.ts";
-import { JOB, LANE, type Shop, startShop } from "./testing-shop.ts";
+import { JOB, LANE, shopBeforeEach } from "./testing-shop.ts";
 
-let shop: Shop;
-beforeEach(async () => {
-  shop = await startShop();
-});
-afterEach(() => shop[Symbol.asyncDispose]());
-
-const lane: Shop["lane"] = (...args) => shop.lane(...args);
-const asked = () => shop.asked();
+const shop = shopBeforeEach();
+const { lane, asked } = shop;
 
 describe("each verb asks the daemon for what it means", () => {
   it.each([

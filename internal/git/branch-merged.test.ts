@@ -66,7 +66,7 @@ describe("onlyInLane", () => {
     const only = async (...tips: string[]) => [...(await onlyInLane(t.git, { gitDir: t.gitDir, tips }))].sort();
     expect(await only(one, two, main)).toEqual([]);
     expect(await only(absent, blob)).toEqual([absent, blob].sort());
-    t.raw(t.path, "update-ref", "refs/lanes/work/head", two);
+    t.raw(t.path, "update-ref", "refs/lanes/l/head", two);
     t.raw(t.path, "branch", "-f", "work", one);
     expect(await only(one, two, main)).toEqual([two]);
     expect(await only()).toEqual([]);

@@ -1,7 +1,7 @@
 import { request } from "node:http";
 import type { Duplex } from "node:stream";
 import * as z from "zod";
-import { AppError, throwIfAborted, toError } from "../base/index.ts";
+import { AppError, abortReason, toError } from "../base/index.ts";
 import { createLibpodClient, LIBPOD_PREFIX, type LibpodClient, statusError } from "./http-client.ts";
 import type { CallOptions } from "./podman-runtime.ts";
 
@@ -140,11 +140,7 @@ function attach(socketPath: string, id: string, opts: CallOptions): Promise<Dupl
       );
     });
     call.once("error", (caught) => {
-      try {
-        throwIfAborted(opts.signal);
-      } catch (aborted) {
-        return reject(aborted as Error);
-      }
+      if (opts.signal?.aborted) return reject(abortReason(opts.signal));
       const cause = toError(caught);
       reject(
         new AppError({

@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "pino";
-import { AppError, type Clock, TaskGroup, toAppError, withDeadline } from "../../base/index.ts";
+import { AppError, type Clock, TaskGroup, toAppError, waitAtMost, withDeadline } from "../../base/index.ts";
 import { type HardenedGit, markOfBranch, type SyncOutcome, syncLane, worktreeStatus } from "../../git/index.ts";
 import { IN_LANE, type Lane, type LaneSpec, type Workspace } from "../../lane/index.ts";
 import { GIT_LIMITS } from "../../protocol/index.ts";
@@ -241,11 +241,8 @@ export function createGitDesk(deps: GitDeskDeps): GitDesk {
       const job = due.get(lane.id);
       due.delete(lane.id);
       if (linkOf(lane) === null || (job === undefined && running === undefined)) return;
-      const ended = job === undefined ? running : follow(lane, job).catch(() => undefined);
-      const timer = new AbortController();
-      const within = signal ? AbortSignal.any([signal, timer.signal]) : timer.signal;
-      await Promise.race([ended, clock.sleep(waitMs, { signal: within }).catch(() => undefined)]);
-      timer.abort();
+      const ended = job === undefined ? running : follow(lane, job);
+      if (ended !== undefined) await waitAtMost(ended, { waitMs, clock, signal });
     },
     linked: (lane) => linkOf(lane) !== null,
     forget: (laneId) => {

@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import { AppError, type Clock, TaskGroup, toAppError } from "../../base/index.ts";
+import { AppError, type Clock, TaskGroup, toAppError, waitAtMost } from "../../base/index.ts";
 import { type HardenedGit, pushBranch } from "../../git/index.ts";
 import type { Lane } from "../../lane/index.ts";
 import type { ApiLane } from "../../protocol/index.ts";
@@ -84,11 +84,7 @@ export function createPushDesk(deps: PushDeskDeps): PushDesk {
     },
     settle: async (lane, { waitMs, signal }) => {
       const running = last.get(lane.id);
-      if (running === undefined) return;
-      const timer = new AbortController();
-      const within = signal ? AbortSignal.any([signal, timer.signal]) : timer.signal;
-      await Promise.race([running, clock.sleep(waitMs, { signal: within }).catch(() => undefined)]);
-      timer.abort();
+      if (running !== undefined) await waitAtMost(running, { waitMs, clock, signal });
     },
     async [Symbol.asyncDispose]() {
       stopListening();

@@ -40,7 +40,7 @@ export interface EphemeralDeps {
   readonly lanes: () => readonly Lane[];
   readonly factsOf: (lane: Lane) => Omit<EphemeralFacts, "nowMs">;
   /** Waits until the lane's commits are here and pushed where that is wanted. Never rejects. */
-  readonly settle: (lane: Lane) => Promise<void>;
+  readonly settle: (lane: Lane, opts: { readonly signal: AbortSignal }) => Promise<void>;
   /** What would be lost, a line each; brings its commits over first. */
   readonly lossesOf: (lane: Lane, opts: { readonly signal: AbortSignal }) => Promise<readonly string[]>;
   /** Refuses when something would be lost after all. */
@@ -84,7 +84,7 @@ export function watchEphemeral(deps: EphemeralDeps): AsyncDisposable {
     const decision = decideEphemeral({ ...facts, nowMs: clock.nowMs() });
     if (decision.kind === "wait") return;
     if (decision.kind === "keep") return tellKept(lane, facts.job, decision.why);
-    await deps.settle(lane);
+    await deps.settle(lane, { signal: over.signal });
     const lost = await deps.lossesOf(lane, { signal: over.signal });
     if (lost.length > 0) return tellKept(lane, facts.job, `would lose ${lost.join("; ")}`);
     // Another job may have come meanwhile.

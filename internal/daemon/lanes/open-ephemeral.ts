@@ -43,9 +43,9 @@ export function openEphemeral(core: Core, git: HardenedGit, losses: LossesDesk, 
       busy: dispatcher.busy(lane.id) || dispatcher.queued(lane.id) > 0,
       open: whyOpen(inbox.list({ bucket: "open", laneId: lane.id, limit: 100 })) ?? whyNotPushed(core, lane),
     }),
-    settle: async (lane) => {
-      await gitDesk.settle(lane, { waitMs: SETTLE_MS });
-      await pushes.settle(lane, { waitMs: SETTLE_MS });
+    settle: async (lane, { signal }) => {
+      await gitDesk.settle(lane, { waitMs: SETTLE_MS, signal });
+      await pushes.settle(lane, { waitMs: SETTLE_MS, signal });
     },
     lossesOf: async (lane, opts) => {
       const workspace = store.workspaces.find(lane.workspaceId);

@@ -44,6 +44,8 @@ export async function removeLane(
   if (!opts.force && core.dispatcher.busy(id)) throw busyError(lane);
   const losses = await lossesOf(deps, lane, repo, opts);
   if (!opts.force && losses.lost.length > 0) throw wouldLose(lane, losses);
+  // A job that has begun meanwhile may have more to lose than was seen.
+  if (!opts.force && core.dispatcher.busy(id)) throw busyError(lane);
   const tip = opts.deleteBranch ? await requireMerged(git, lane, repo, opts) : null;
   try {
     await core.setup.teardown(lane, opts);
