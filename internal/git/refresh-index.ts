@@ -1,8 +1,8 @@
-import { readdir, readFile } from "node:fs/promises";
+import { lstat, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { systemClock } from "../base/index.ts";
 import { filtersOff, LIST_CONFIG } from "./filters.ts";
-import type { HardenedGit } from "./hardened-git.ts";
+import type { Config, HardenedGit } from "./hardened-git.ts";
 
 /** The host's side of a lane's work tree. */
 export interface HostWorktree {
@@ -39,28 +39,63 @@ export async function whyNotMovable(
   }
 }
 
+/** What an index was found to be. */
+export interface IndexLook {
+  /** Changes whenever the index does. */
+  readonly mark: string;
+  /** Nothing was staged: it showed the commit it was compared with. */
+  readonly isClean: boolean;
+  /** What switches off the filters that the work tree's configuration names. */
+  readonly filters: Config;
+}
+
+/** Compares the index with `commit`, which is what it shows when nobody has staged anything. Reads only. */
+export async function lookAtIndex(
+  git: HardenedGit,
+  worktree: HostWorktree,
+  seen: { readonly commit: string; readonly signal?: AbortSignal | undefined },
+): Promise<IndexLook> {
+  const mark = await markOfIndex(worktree);
+  const at = { gitDir: worktree.gitDir, cwd: worktree.gitDir, signal: seen.signal };
+  const [isClean, listed] = await Promise.all([
+    showsCommit(git, worktree, seen.commit, seen.signal),
+    git({ ...at, args: LIST_CONFIG }),
+  ]);
+  return { mark, isClean, filters: filtersOff(listed.stdout) };
+}
+
 /**
  * Has the index show HEAD, which was moved on from `from`, without reading or writing any file of the work tree. What a
  * person has staged stays staged; where that cannot be, the index stays as it is.
+ * @param moved.look what was found before HEAD moved, with `from`: saves the time of a look, if the index is still that
  * @returns whether the index shows HEAD now
  */
 export async function refreshIndex(
   git: HardenedGit,
   worktree: HostWorktree,
-  moved: { readonly from: string; readonly signal?: AbortSignal | undefined },
+  moved: { readonly from: string; readonly look?: IndexLook | null; readonly signal?: AbortSignal | undefined },
 ): Promise<boolean> {
-  const at = { gitDir: worktree.gitDir, cwd: worktree.gitDir, signal: moved.signal };
-  const isClean = async (commit: string) => {
-    const args = ["diff-index", "--cached", "--quiet", "--ignore-submodules=all", commit, "--"];
-    return (await git({ ...at, args, okExits: [0, 1] })).exitCode === 0;
-  };
-  const [wasClean, listed] = await Promise.all([isClean(moved.from), git({ ...at, args: LIST_CONFIG })]);
-  if (wasClean) {
-    const filters = filtersOff(listed.stdout);
+  const { from, signal } = moved;
+  const at = { gitDir: worktree.gitDir, cwd: worktree.gitDir, signal };
+  const isCurrent = moved.look?.mark === (await markOfIndex(worktree));
+  const look = moved.look && isCurrent ? moved.look : await lookAtIndex(git, worktree, { commit: from, signal });
+  if (look.isClean) {
+    const { filters } = look;
     await git({ ...at, workTree: worktree.path, filters, args: ["reset", "--mixed", "--quiet", "--no-refresh"] });
     return true;
   }
-  if (await isClean("HEAD")) return true;
-  const merge = ["read-tree", "-m", moved.from, "HEAD"];
+  if (await showsCommit(git, worktree, "HEAD", signal)) return true;
+  const merge = ["read-tree", "-m", from, "HEAD"];
   return (await git({ ...at, args: merge, okExits: [0, 1, 128] })).exitCode === 0;
+}
+
+async function showsCommit(git: HardenedGit, { gitDir }: HostWorktree, commit: string, signal?: AbortSignal) {
+  const args = ["diff-index", "--cached", "--quiet", "--ignore-submodules=all", commit, "--"];
+  return (await git({ gitDir, cwd: gitDir, signal, args, okExits: [0, 1] })).exitCode === 0;
+}
+
+/** Git writes an index anew under its name. */
+async function markOfIndex({ gitDir }: HostWorktree): Promise<string> {
+  const found = await lstat(join(gitDir, "index"), { bigint: true }).catch(() => null);
+  return found === null ? "none" : `${found.ino}:${found.size}:${found.mtimeNs}`;
 }

@@ -156,6 +156,20 @@ describe("syncLane", () => {
     expect(onHost("log", "-1", "--format=%s")).toBe("one");
   });
 
+  it("keeps what a person stages while the commits are being taken over", async () => {
+    commit("one");
+    const staging: HardenedGit = (call) => {
+      if (call.args[0] === "update-ref" && String(call.stdin).includes("refs/heads/")) {
+        t.write(file("a.txt"), "staged\n");
+        onHost("add", "a.txt");
+      }
+      return t.git(call);
+    };
+    await lane.sync(staging);
+    expect(onHost("status", "--porcelain")).toBe("M  a.txt");
+    expect(onHost("log", "-1", "--format=%s")).toBe("one");
+  });
+
   it("works in a SHA-256 repository", async () => {
     t.dispose();
     t = makeTestRepo({ objectFormat: "sha256" });

@@ -2,7 +2,7 @@ import { decideSync, needsAncestry } from "./decide-sync.ts";
 import type { HardenedGit } from "./hardened-git.ts";
 import { checkWhole, importBundle } from "./import-bundle.ts";
 import { type LaneRefs, laneRef, readLaneRefs } from "./lane-refs.ts";
-import { type HostWorktree, refreshIndex, whyNotMovable } from "./refresh-index.ts";
+import { type HostWorktree, type IndexLook, lookAtIndex, refreshIndex, whyNotMovable } from "./refresh-index.ts";
 import { openWorktree } from "./worktree-status.ts";
 
 /** The lane's side of a sync. Everything it says is the lane's word. */
@@ -64,6 +64,9 @@ export async function syncLane(git: HardenedGit, wanted: SyncLane, side: LaneSid
   const have = [...new Set([refs.host, refs.head, base].filter((oid) => oid !== null))];
   const { tip, bundle } = await side.fetch({ branch, have });
   const ref = `refs/heads/${branch}`;
+  // While the objects are taken over: the time of a large index is not spent twice.
+  const looking =
+    tip === null || refs.host === null || tip === refs.host ? null : lookEarly(git, own, refs.host, signal);
   if (tip !== null && bundle !== null) {
     // What the lane was made with may have gone from the repository since.
     const whole = [refs.host, refs.head, refs.base].filter((oid) => oid !== null);
@@ -90,7 +93,7 @@ export async function syncLane(git: HardenedGit, wanted: SyncLane, side: LaneSid
         return { ...done, held };
       }
       await record(git, wanted, refs, { head: tip, base: tip, branch: decision });
-      await settleIndex(git, wanted, own, decision.from);
+      await settleIndex(git, wanted, own, decision.from, await looking);
       return { ...done, host: decision.to };
     }
     case "give": {
@@ -132,11 +135,27 @@ async function record(
   await git({ gitDir, cwd: gitDir, signal, args, stdin });
 }
 
+/** What the index is before the branch moves; null when that cannot be told, which is tried again when it counts. */
+function lookEarly(
+  git: HardenedGit,
+  own: HostWorktree,
+  commit: string,
+  signal: AbortSignal | undefined,
+): Promise<IndexLook | null> {
+  return lookAtIndex(git, own, { commit, signal }).catch(() => null);
+}
+
 /** Has the index follow the branch. Not cancelled: the branch has moved already. */
-async function settleIndex(git: HardenedGit, wanted: SyncLane, own: HostWorktree, from: string): Promise<void> {
+async function settleIndex(
+  git: HardenedGit,
+  wanted: SyncLane,
+  own: HostWorktree,
+  from: string,
+  look: IndexLook | null = null,
+): Promise<void> {
   const { gitDir, lane, branch } = wanted;
   if ((await whyNotMovable(own, branch, undefined)) !== null) return;
-  await refreshIndex(git, own, { from });
+  await refreshIndex(git, own, { from, look });
   await git({ gitDir, cwd: gitDir, args: ["update-ref", "--no-deref", "-d", laneRef(lane, "pending")] });
 }
 

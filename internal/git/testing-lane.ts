@@ -1,6 +1,7 @@
 import { mkdirSync, renameSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { addWorktree } from "./add-worktree.ts";
+import type { HardenedGit } from "./hardened-git.ts";
 import { hasOwnConfig, laneConfig, seedOfLane } from "./lane-seed.ts";
 import { type LaneSide, type SyncOutcome, syncLane } from "./sync-lane.ts";
 import type { TestRepo } from "./testing.ts";
@@ -17,7 +18,8 @@ export interface TestLane {
   /** Git as the agent runs it. */
   readonly inside: (...args: string[]) => string;
   readonly side: LaneSide;
-  readonly sync: () => Promise<SyncOutcome>;
+  /** @param git in the host's place of it */
+  readonly sync: (git?: HardenedGit) => Promise<SyncOutcome>;
 }
 
 /** Makes a lane on a branch of its name, without a container. */
@@ -59,5 +61,5 @@ export async function makeTestLane(t: LaneRepo, name = "lane1"): Promise<TestLan
     },
   };
   const wanted = { gitDir: t.gitDir, lane: name, branch: name, worktree, maxBytes: 1024 * 1024, seedTip: tip };
-  return { name, worktree, private: home, inside, side, sync: () => syncLane(t.git, wanted, side) };
+  return { name, worktree, private: home, inside, side, sync: (git = t.git) => syncLane(git, wanted, side) };
 }

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -33,7 +34,7 @@ describe("LaneGit", () => {
   it("hands over a bundle in pieces, and asks no process again while nothing has moved", async () => {
     const big = "x".repeat(700_000);
     writeFileSync(join(root, "big"), big);
-    forge(`${shows(A)}; [ $1 != rev-list ] || echo 2; [ $1 != bundle ] || cat ${root}/big`);
+    forge(`${shows(A)}; [ $1 != bundle ] || cat ${root}/big`);
     expect(await git.fetch({ branch: "x", have: [B] })).toEqual({ kind: "tip", tip: A, bundleBytes: 700_000 });
     const pieces: Buffer[] = [];
     for (let offset = 0; offset < 700_000; ) {
@@ -52,6 +53,21 @@ describe("LaneGit", () => {
     writeFileSync(join(root, "state", "git", "packed-refs"), "moved");
     await git.fetch({ branch: "x", have: [A] });
     expect(calls().length).toBe(before + 1);
+  });
+
+  it("makes no bundle of a branch that was moved back to what the host has", async () => {
+    const shared = join(root, "shared");
+    const real = (...args: string[]) =>
+      execFileSync("git", ["-C", shared, "-c", "user.name=t", "-c", "user.email=t@t", ...args]);
+    mkdirSync(shared);
+    real("init", "-q", "-b", "x");
+    for (const message of ["one", "two"]) real("commit", "-q", "--allow-empty", "-m", message);
+    const [host = "", tip = ""] = real("rev-parse", "HEAD", "HEAD~1").toString().split("\n");
+    real("reset", "-q", "--soft", "HEAD~1");
+    forge(`exec ${execFileSync("which", ["git"]).toString().trim()} -C ${shared} "$@"`);
+    expect(await git.fetch({ branch: "x", have: [host] })).toEqual({ kind: "tip", tip, bundleBytes: null });
+    expect(existsSync(join(root, "state", "bundle"))).toBe(false);
+    expect(await git.fetch({ branch: "x", have: [] })).toMatchObject({ tip, bundleBytes: expect.any(Number) });
   });
 
   it.each([

@@ -43,6 +43,8 @@ export interface LaneGitDeps {
 const PREPARE_MS = 30_000;
 const ASK_MS = 20_000;
 const BUNDLE_MS = 120_000;
+/** How git refuses a bundle without commits. */
+const NOTHING_NEW = "Refusing to create empty bundle";
 
 /** The lane's git. */
 export function createLaneGit(deps: LaneGitDeps): LaneGit {
@@ -78,9 +80,6 @@ export function createLaneGit(deps: LaneGitDeps): LaneGit {
       return refuse("git_failed", "git names no commit");
     if (tip === null || have.includes(tip)) return { kind: "tip", tip, bundleBytes: null };
     const not = have.map((oid) => `^${oid}`);
-    const counted = await run(git("rev-list", "--count", tip, ...not, "--"), ASK_MS);
-    if (counted.code !== 0) return refuse("git_failed", counted.reason);
-    if (counted.stdout.trim() === "0") return { kind: "tip", tip, bundleBytes: null };
     return bundle(tip, ref, not);
   };
   const bundle = async (tip: string, ref: string, not: readonly string[]): Promise<GitReply> => {
@@ -96,6 +95,11 @@ export function createLaneGit(deps: LaneGitDeps): LaneGit {
       });
       if (bytes > GIT_LIMITS.bundleBytes)
         return refuse("too_large", `the new commits of ${ref} take more than ${GIT_LIMITS.bundleBytes} bytes`);
+      // The branch was moved back to what the host has.
+      if (end.code !== 0 && end.reason.includes(NOTHING_NEW)) {
+        rmSync(bundleFile, { force: true });
+        return { kind: "tip", tip, bundleBytes: null };
+      }
       return end.code === 0 ? { kind: "tip", tip, bundleBytes: bytes } : refuse("git_failed", end.reason);
     } finally {
       closeSync(file);
