@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { ApiDiffFile, ApiLaneDiff, ApiLaneMerge } from "../protocol/index.ts";
-import { problem, runLane, type ScriptedDaemon, sampleLane, startScriptedDaemon } from "./testing.ts";
+import { describeRequest, problem, runLane, type ScriptedDaemon, sampleLane, startScriptedDaemon } from "./testing.ts";
 
 const file = (change: Partial<ApiDiffFile> = {}): ApiDiffFile => ({
   path: "a.txt",
@@ -53,10 +53,7 @@ afterEach(() => daemon[Symbol.asyncDispose]());
 
 const run = (words: string, more: Partial<Parameters<typeof runLane>[1]> = {}) =>
   runLane(words.split(" "), { socket: daemon.socket, ...more });
-const asked = () =>
-  daemon.requests
-    .filter(({ path }) => path.startsWith("/v1/lanes"))
-    .map(({ method, path, body }) => `${method} ${path}${body === null ? "" : ` ${JSON.stringify(body)}`}`);
+const asked = () => daemon.requests.filter(({ path }) => path.startsWith("/v1/lanes")).map(describeRequest);
 
 describe("lane diff", () => {
   it("gives a pipe the patch byte for byte, and remarks to stderr", async () => {

@@ -1,13 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parseSizeBytes } from "../config/index.ts";
-import { findLane, findWorkspace } from "./lane-ref.ts";
 import { parseSettings } from "./lane-settings.ts";
 import { exitCodeOfSignal } from "./outcome.ts";
 import { createProgress } from "./progress.ts";
 import { splitArgs } from "./split-args.ts";
 import { parseSse, type SseMessage } from "./sse.ts";
-import { sampleLane, sampleWorkspace } from "./testing.ts";
 
 describe("splitArgs", () => {
   it.each([
@@ -85,28 +83,6 @@ describe("parseSettings", () => {
     "skills=a,,b",
   ])("refuses %s", (word) => {
     expect(() => parse(word)).toThrow(expect.objectContaining({ code: "usage.invalid", hint: expect.any(String) }));
-  });
-});
-
-describe("the current folder", () => {
-  const outer = sampleWorkspace({ id: "outer", path: "/src" });
-  const inner = sampleWorkspace({ id: "inner", path: "/src/shop" });
-
-  it.each([
-    ["/src/shop", "inner"],
-    ["/src/shop/deep/er", "inner"],
-    ["/src/shop.lanes/fix/x", "inner"],
-    ["/src/shopping", "outer"],
-    ["/src/..x", "outer"],
-    ["/other", undefined],
-  ])("%s is in workspace %s", (cwd, id) => {
-    expect(findWorkspace([outer, inner], cwd)?.id).toBe(id);
-  });
-
-  it("is in the lane whose worktree holds it, the innermost one", () => {
-    const lanes = [sampleLane({ id: "a", worktree: "/w/a" }), sampleLane({ id: "b", worktree: "/w/a/nested" })];
-    expect(findLane(lanes, "/w/a/nested/x")?.id).toBe("b");
-    expect(findLane(lanes, "/w/ab")).toBeNull();
   });
 });
 

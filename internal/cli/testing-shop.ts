@@ -1,5 +1,6 @@
 import { afterEach, beforeEach } from "vitest";
 import {
+  describeRequest,
   runLane,
   type ScriptedDaemon,
   sampleAgent,
@@ -70,6 +71,7 @@ export async function startShop(): Promise<Shop> {
         { ...PRUNABLE, lane: "other", name: "other", blocked: "would lose 1 commit" },
       ],
     }),
+    "POST /v1/images/prune": () => ({ body: { removed: ["localhost/lanekeeper-i-packages:0"] } }),
     "GET /v1/lanes": () => ({ body: [LANE] }),
     "POST /v1/lanes": ({ body }) =>
       (body as { dryRun?: boolean }).dryRun ? { body: PLAN } : { status: 201, body: LANE },
@@ -119,8 +121,7 @@ export async function startShop(): Promise<Shop> {
     daemon,
     lane: (words, more = {}) => runLane(words.split(" "), { socket: daemon.socket, ...more }),
     asked() {
-      const { method, path, body } = daemon.requests.at(-1) ?? { method: "", path: "", body: null };
-      return body === null ? `${method} ${path}` : `${method} ${path} ${JSON.stringify(body)}`;
+      return describeRequest(daemon.requests.at(-1) ?? { method: "", path: "", body: null });
     },
     [Symbol.asyncDispose]: () => daemon[Symbol.asyncDispose](),
   };

@@ -104,6 +104,13 @@ async function serve(
   answer.end(result.body === undefined ? "" : JSON.stringify(result.body));
 }
 
+/** A request in one line. The folder that `runLane` is in unless told otherwise, which all verbs name, is left out. */
+export function describeRequest({ method, path: target, body }: Pick<Recorded, "method" | "path" | "body">): string {
+  const shown = target.replace(/([?&])workspace=%2Fnowhere(&|$)/, (_, before, after) => (after === "" ? "" : before));
+  const text = body === null ? "" : ` ${JSON.stringify(body).replace(',"workspace":"/nowhere"', "")}`;
+  return `${method} ${shown}${text}`;
+}
+
 /** An error as the daemon sends it. */
 export function problem(code: string, status: number, more: Readonly<Record<string, unknown>> = {}) {
   const body = {

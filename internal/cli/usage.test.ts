@@ -15,9 +15,9 @@ describe("the current folder", () => {
 
   it("names the workspace to prefer, and the one a new lane belongs to", async () => {
     await lane("show fix", { cwd: "/src/shop/sub" });
-    expect(asked()).toBe("GET /v1/lanes/fix?workspace=ws1");
+    expect(asked()).toBe("GET /v1/lanes/fix?workspace=%2Fsrc%2Fshop%2Fsub");
     await lane("add fix --dry-run", { cwd: "/src/shop.lanes/other" });
-    expect(asked()).toBe('POST /v1/lanes {"name":"fix","workspace":"ws1","dryRun":true}');
+    expect(asked()).toBe('POST /v1/lanes {"name":"fix","workspace":"/src/shop.lanes/other","dryRun":true}');
   });
 
   it("is no help outside all lanes: exit 2 with the next step", async () => {

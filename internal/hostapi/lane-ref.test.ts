@@ -27,6 +27,8 @@ describe("naming a lane", () => {
     ["a unique beginning of an id", "demo-22", undefined, "demo-2222222222"],
     ["a name that the workspace decides", "demo", "blog", "demo-2222222222"],
     ["a beginning that the workspace decides", "de", "blog", "demo-2222222222"],
+    ["a name that a folder decides", "demo", "/src/blog.lanes/x/y", "demo-2222222222"],
+    ["a unique name, from a folder outside all workspaces", "demo-two", "/elsewhere", "demo-two-333333"],
     ["a name outside the preferred workspace", "demo-two", "blog", "demo-two-333333"],
   ])("%s", async (_, ref, workspace, id) => {
     expect(await names(bench, ref, workspace)).toMatchObject({ status: 200, id });
@@ -62,8 +64,10 @@ describe("naming a lane", () => {
       code: "request.invalid",
       detail: "there are 2 workspaces, and none is named: shop, blog",
     });
-    expect((await call(bench, "POST", "/v1/lanes", { name: "../x", workspace: "shop" })).json).toMatchObject({
-      code: "lane.invalid_name",
-    });
+    const from = async (workspace: string) =>
+      (await call(bench, "POST", "/v1/lanes", { name: "../x", workspace })).json;
+    expect(await from("/elsewhere")).toMatchObject({ code: "request.invalid" });
+    for (const named of ["shop", "/src/shop/deep"])
+      expect(await from(named)).toMatchObject({ code: "lane.invalid_name" });
   });
 });

@@ -1,17 +1,18 @@
+import { isAbsolute } from "node:path";
 import { AppError, closestTo } from "../base/index.ts";
-import type { Lane, Workspace } from "../lane/index.ts";
+import { type Lane, type Workspace, workspaceAt } from "../lane/index.ts";
 import type { HostApiPorts } from "./ports.ts";
 
 /**
  * The lane a caller named: by id, by exact name, or by the unique beginning of a name or id. Where the name alone does
- * not decide, the preferred workspace does.
+ * not decide, the preferred workspace does: its id, its name, or a folder in it.
  * @throws lane.not_found (with what was probably meant), lane.ambiguous (with the candidates), workspace.not_found
  */
 export function resolveLane(ports: HostApiPorts, ref: string, preferred: string | undefined): Lane {
   const known = ports.lanes.findLane(ref);
   if (known !== null) return known;
   const lanes = ports.lanes.lanes();
-  const workspace = preferred === undefined ? null : resolveWorkspace(ports, preferred);
+  const workspace = preferred === undefined ? null : preferredWorkspace(ports, preferred);
   const named = narrow(
     lanes.filter((lane) => lane.name === ref),
     workspace,
@@ -45,9 +46,18 @@ export function resolveWorkspace(ports: HostApiPorts, ref: string): Workspace {
   });
 }
 
-/** The workspace a new lane belongs to when the caller may leave it out. @throws workspace.not_found, request.invalid */
+/** A folder outside all workspaces prefers none. @throws workspace.not_found */
+function preferredWorkspace(ports: HostApiPorts, ref: string): Workspace | null {
+  return isAbsolute(ref) ? workspaceAt(ports.workspaces.list(), ref) : resolveWorkspace(ports, ref);
+}
+
+/**
+ * The workspace a new lane belongs to: the one named, the one that a folder is in, else the only one.
+ * @throws workspace.not_found, request.invalid
+ */
 export function resolveOnlyWorkspace(ports: HostApiPorts, ref: string | undefined): Workspace {
-  if (ref !== undefined) return resolveWorkspace(ports, ref);
+  const preferred = ref === undefined ? null : preferredWorkspace(ports, ref);
+  if (preferred !== null) return preferred;
   const all = ports.workspaces.list();
   const [first, ...others] = all;
   if (first === undefined) {

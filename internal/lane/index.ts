@@ -1,3 +1,4 @@
+export { laneAt, workspaceAt } from "./at-folder.ts";
 export {
   INSTALL_LABEL,
   LABEL_PREFIX,

@@ -291,7 +291,7 @@ export const addWorkspaceSchema = z
 
 export const addLaneSchema = z.strictObject({
   name: z.string(),
-  /** Id or name; the only one there is when left out. */
+  /** Id, name, or a folder in it; the only one there is when left out. */
   workspace: z.string().optional(),
   /** Ref the branch starts at; the repository's HEAD when left out. */
   from: z.string().optional(),

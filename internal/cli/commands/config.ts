@@ -1,8 +1,9 @@
 import type { Command } from "commander";
 import { AppError } from "../../base/index.ts";
+import { workspaceAt } from "../../lane/index.ts";
 import type { ApiRepository, ApiWorkspace } from "../../protocol/index.ts";
 import { type Ctx, renderOptionsOf } from "../context.ts";
-import { findWorkspace, resolveLane, WORKSPACE_OPTION, type WorkspaceOption } from "../lane-ref.ts";
+import { resolveLane, WORKSPACE_OPTION, type WorkspaceOption } from "../lane-ref.ts";
 import { renderRepository, renderSettings } from "../render-config.ts";
 import { addGroup, type DefineVerb } from "../verb.ts";
 import { get, printPath, set, showSettings } from "./config-file.ts";
@@ -125,7 +126,7 @@ export async function resolveWorkspace(ctx: Ctx, named: string | undefined): Pro
   const only = workspaces.length === 1 ? workspaces[0] : undefined;
   const found =
     named === undefined
-      ? (findWorkspace(workspaces, ctx.io.cwd) ?? only)
+      ? (workspaceAt(workspaces, ctx.io.cwd) ?? only)
       : workspaces.find(({ id, name }) => id === named || name === named);
   if (found) return found;
   throw new AppError({

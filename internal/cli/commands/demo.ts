@@ -2,6 +2,7 @@ import { realpath } from "node:fs/promises";
 import path from "node:path";
 import type { Command } from "commander";
 import { AppError, hasCode, newId } from "../../base/index.ts";
+import { workspaceAt } from "../../lane/index.ts";
 import type { ApiLane, ApiWorkspace } from "../../protocol/index.ts";
 import type { Api } from "../api.ts";
 import { attach } from "../attach.ts";
@@ -9,7 +10,6 @@ import { bringUp, renderReadyLane } from "../bring-up.ts";
 import { type Ctx, createContext } from "../context.ts";
 import type { DaemonProcess } from "../daemon-process.ts";
 import { ensureDaemon } from "../ensure-daemon.ts";
-import { findWorkspace } from "../lane-ref.ts";
 import { shortBuild } from "../text.ts";
 import type { DefineVerb } from "../verb.ts";
 import { stopDaemon } from "./daemon.ts";
@@ -109,7 +109,7 @@ async function ensureWorkspace(api: Api, repo: string): Promise<ApiWorkspace> {
     return await api.addWorkspace({ path: repo });
   } catch (caught) {
     if (!hasCode(caught, "workspace.exists")) throw caught;
-    const found = findWorkspace(await api.listWorkspaces(), repo);
+    const found = workspaceAt(await api.listWorkspaces(), repo);
     if (found === null) throw caught;
     return found;
   }

@@ -3,7 +3,7 @@ import { AppError, parseDurationMs } from "../../base/index.ts";
 import type { AddLane, ApiLaneDisk, PlanIntent } from "../../protocol/index.ts";
 import { bringUp, renderReadyLane } from "../bring-up.ts";
 import { type Ctx, renderOptionsOf } from "../context.ts";
-import { findWorkspace, resolveLane, WORKSPACE_OPTION, type WorkspaceOption } from "../lane-ref.ts";
+import { resolveLane, WORKSPACE_OPTION, type WorkspaceOption } from "../lane-ref.ts";
 import { readSettings } from "../read-settings.ts";
 import { renderDrift, renderHistory, renderLane, renderLanes, renderPlan, renderSynced } from "../render-lane.ts";
 import { renderDisk, renderDisks } from "../render-upkeep.ts";
@@ -136,12 +136,11 @@ function parseIntent(text: string): PlanIntent {
 
 async function add(ctx: Ctx, [name = ""]: readonly string[], opts: AddOptions): Promise<number> {
   const api = await ctx.api();
-  const workspace = opts.workspace ?? findWorkspace(await api.listWorkspaces(), ctx.io.cwd)?.id;
   const { settings, env } = await readSettings(settingsOf(opts));
   const all = Object.keys(env).length === 0 ? settings : { ...settings, env };
   const body: AddLane = {
     name,
-    ...(workspace === undefined ? {} : { workspace }),
+    workspace: opts.workspace ?? ctx.io.cwd,
     ...(opts.from === undefined ? {} : { from: opts.from }),
     ...(opts.branch === undefined ? {} : { branch: opts.branch }),
     ...(Object.keys(all).length === 0 ? {} : { settings: all }),
