@@ -150,15 +150,26 @@ describe("checkWhole", () => {
 
   describe.each(["from what is there", "from all refs"])("%s", (way) => {
     const check = (tip: string) =>
-      checkWhole(t.git, { gitDir: t.gitDir, tip, have: way === "from all refs" ? [] : [main()] });
+      checkWhole(t.git, { gitDir: t.gitDir, tip, have: [main()], isSmall: way !== "from all refs" });
 
     it.each(Object.keys(NOT_WHOLE))("says so when %s", async (name) => {
       await expect(check(NOT_WHOLE[name]?.() ?? "")).rejects.toMatchObject({ code: "git.failed" });
     });
 
     it("takes what is whole, also with a submodule", async () => {
-      await check(made(tree(`160000 commit ${absent}\tsub\n`), main()));
-      await check(main());
+      const tip = made(tree(`160000 commit ${absent}\tsub\n`), main());
+      expect(await check(tip)).toEqual([tip]);
+      expect(await check(main())).toEqual([]);
+    });
+
+    it.each(["a tag of a new commit", "a tag of what is there", "a file"])("refuses %s for a commit", async (what) => {
+      const tag = (of: string) => raw("tag", `object ${of}\ntype commit\ntag x\ntagger T <t@t> 1 +0000\n\nx\n`);
+      const tip =
+        what === "a file" ? raw("blob", "x") : tag(what === "a tag of a new commit" ? made(own(), main()) : main());
+      await expect(check(tip)).rejects.toMatchObject({
+        code: "git.failed",
+        message: expect.stringContaining("not a commit"),
+      });
     });
   });
 });

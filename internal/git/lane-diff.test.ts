@@ -131,6 +131,16 @@ describe("what a lane has changed", () => {
     expect(await listed({ limits: { files: 1 } })).toHaveLength(3);
   });
 
+  it("leaves an index that is a link to somebody's own place as it is", async () => {
+    const index = join(t.gitDir, "worktrees", "lane1", "index");
+    renameSync(index, join(t.gitDir, "kept-elsewhere"));
+    symlinkSync(join(t.gitDir, "kept-elsewhere"), index);
+    put("new.txt", "x\n");
+    const before = world();
+    expect(await listed()).toEqual(["+1 -0 added new.txt *"]);
+    expect(world()).toBe(before);
+  });
+
   it("refuses a base that is no commit", async () => {
     for (const base of ["nope", "--all", "main:a.txt", "-", "a\nb"]) {
       await expect(diff({ base })).rejects.toMatchObject({ code: "usage.invalid" });

@@ -1,6 +1,6 @@
-import { copyFile, stat, utimes } from "node:fs/promises";
+import { copyFile, link, lstat, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
-import { AppError } from "../base/index.ts";
+import { AppError, errnoOf } from "../base/index.ts";
 import { type CopiedFiles, type CopyLimits, copyFiles } from "./diff-copy.ts";
 import { addUnpatched, type DiffFile, judgeChanges, toFile } from "./diff-judge.ts";
 import { type Change, cutPatch, parseChanges } from "./diff-parse.ts";
@@ -158,12 +158,27 @@ interface Beside extends Pick<CopiedFiles, "special" | "skipped"> {
   readonly nested: readonly string[];
 }
 
-/** With its time, by which git tells which files it has to read once more; a little earlier, since it is cut to µs. */
+/**
+ * Git never writes into an index, it puts a new one in its place: a second name stays what it is, and costs nothing.
+ * On another disk, or where somebody has a link there (which git would write through), it is copied with its time, by
+ * which git tells which files it has to read once more; a little earlier, since it is cut to µs.
+ */
 async function copyIndex(gitDir: string, scratch: Scratch): Promise<void> {
   const from = join(gitDir, "index");
   const { mtimeMs } = await stat(from);
+  if ((await lstat(from)).isFile() && (await isLinked(from, scratch.index))) return;
   await copyFile(from, scratch.index);
   await utimes(scratch.index, (mtimeMs - 1) / 1000, (mtimeMs - 1) / 1000);
+}
+
+async function isLinked(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to);
+    return true;
+  } catch (caught) {
+    if (errnoOf(caught) !== "EXDEV" && errnoOf(caught) !== "EPERM") throw caught;
+    return false;
+  }
 }
 
 async function findBase(

@@ -19,9 +19,6 @@ export interface LaneSide {
   advance(move: { readonly branch: string; readonly from: string; readonly to: string }): Promise<string | null>;
 }
 
-/** So many commits are named; a sync may bring more. */
-const COMMITS_MAX = 10_000;
-
 /** Which lane. */
 export interface SyncLane {
   readonly gitDir: string;
@@ -39,7 +36,7 @@ export interface SyncOutcome {
   /** The branch's tips when all was done; null where there is no such branch. */
   readonly lane: string | null;
   readonly host: string | null;
-  /** Commits that have come from the lane with this sync, newest first, at most {@link COMMITS_MAX}. */
+  /** Commits that have come from the lane with this sync, newest first; of more than 10 000 not all. */
   readonly commits: readonly string[];
   /** Both have moved apart: nothing was moved. The lane's commits are in `refs/lanes/<lane>/head`. */
   readonly diverged: boolean;
@@ -67,15 +64,17 @@ export async function syncLane(git: HardenedGit, wanted: SyncLane, side: LaneSid
   // While the objects are taken over: the time of a large index is not spent twice.
   const looking =
     tip === null || refs.host === null || tip === refs.host ? null : lookEarly(git, own, refs.host, signal);
-  if (tip !== null && bundle !== null) {
+  let commits: readonly string[] = [];
+  if (tip !== null && !have.includes(tip)) {
     // What the lane was made with may have gone from the repository since.
     const whole = [refs.host, refs.head, refs.base].filter((oid) => oid !== null);
-    await importBundle(git, { gitDir, lane, bundle, ref, tip, have: whole, maxBytes: wanted.maxBytes, signal });
-  } else if (tip !== null && !have.includes(tip)) {
-    await checkWhole(git, { gitDir, tip, have: [], signal });
+    const { maxBytes } = wanted;
+    commits =
+      bundle === null
+        ? await checkWhole(git, { gitDir, tip, have: whole, isSmall: false, signal })
+        : await importBundle(git, { gitDir, lane, bundle, ref, tip, have: whole, maxBytes, signal });
   }
   const facts = { lane: tip, host: refs.host, base };
-  const commits = tip === null || tip === refs.head ? [] : await listNew(git, wanted, tip, have);
   const ancestry = needsAncestry(facts) ? await relate(git, wanted, facts.lane ?? "", facts.host ?? "") : null;
   const decision = decideSync({ ...facts, ancestry });
   const done = { lane: tip, host: refs.host, commits, diverged: false, held: null };
@@ -157,18 +156,6 @@ async function settleIndex(
   if ((await whyNotMovable(own, branch, undefined)) !== null) return;
   await refreshIndex(git, own, { from, look });
   await git({ gitDir, cwd: gitDir, args: ["update-ref", "--no-deref", "-d", laneRef(lane, "pending")] });
-}
-
-async function listNew(
-  git: HardenedGit,
-  wanted: SyncLane,
-  tip: string,
-  have: readonly string[],
-): Promise<readonly string[]> {
-  const { gitDir, signal } = wanted;
-  const args = ["rev-list", `--max-count=${COMMITS_MAX}`, tip, "--not", ...have, "--"];
-  const { stdout } = await git({ gitDir, cwd: gitDir, signal, args });
-  return stdout.split("\n").filter((line) => line !== "");
 }
 
 async function relate(git: HardenedGit, wanted: SyncLane, lane: string, host: string) {
