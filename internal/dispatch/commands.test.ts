@@ -77,6 +77,20 @@ describe("cancel", () => {
     expect(phasesOf(bench, job.id)).toEqual(["queued", "cancelled"]);
   });
 
+  it("by taking back ends what is queued, and never what has started", async () => {
+    const job = submit();
+    const next = submit();
+    bench.lane.open();
+    await settle();
+    bench.lane.begin(job.id);
+    await settle();
+    expect(() => bench.dispatcher.withdraw(job.id)).toThrow(code("job.started"));
+    expect(phase(job)).toBe("running");
+    expect(bench.dispatcher.withdraw(next.id).state.phase).toBe("cancelled");
+    expect(bench.lane.calls.filter((call) => call.startsWith("cancel"))).toEqual([]);
+    expect(() => bench.dispatcher.withdraw(next.id)).toThrow(code("job.started"));
+  });
+
   it("asks the worker, once, and ends with its word", async () => {
     const job = submit();
     bench.lane.open();

@@ -57,6 +57,20 @@ export function cancel(ctx: DispatchContext, id: string, why: string | null = nu
   return next;
 }
 
+/** Takes a job back that waits for its turn: as {@link cancel}, but never ends what runs. @throws job.not_found, job.started */
+export function withdraw(ctx: DispatchContext, id: string): Job {
+  ctx.flush();
+  const { state } = mustFind(ctx.store, id);
+  if (state.phase !== "queued") {
+    throw new AppError({
+      code: "job.started",
+      message: `job ${id} is ${state.phase.replaceAll("_", " ")}: only one that is queued can be taken back`,
+      hint: `cancel it, if it still runs: lane job cancel ${id}`,
+    });
+  }
+  return cancel(ctx, id);
+}
+
 /** Queues another attempt of a job that failed, was cancelled or is lost. @throws job.not_found, request.invalid, lane.not_found */
 export function retry(ctx: DispatchContext, id: string): Job {
   ctx.flush();

@@ -1,12 +1,13 @@
 import type { Logger } from "pino";
 import type { AppError, Clock, TaskGroup } from "../base/index.ts";
+import type { Job, WorkerEvent } from "../job/index.ts";
 import type { LaneCause, LaneSpec } from "../lane/index.ts";
+import type { HeartbeatReport } from "../protocol/index.ts";
 import type { JobWriter } from "./job-writer.ts";
 import type { LaneSlots } from "./lane-slot.ts";
 import type { DispatchPolicy } from "./policy.ts";
 import type { AttemptFiles, DispatchStore, JobQuestions, WorkResolver } from "./ports.ts";
 import type { Redact } from "./redact-events.ts";
-import type { Watch } from "./watch.ts";
 
 /** What {@link import("./dispatcher.ts").createDispatcher} is made from. */
 export interface DispatcherDeps {
@@ -40,6 +41,29 @@ export interface DispatcherDeps {
    * `onLaneDead`. May be asked again. Must not call back synchronously. Left out, such a cancel waits on.
    */
   readonly endLane?: ((laneId: string, generation: number, cause: LaneCause) => void) | undefined;
+}
+
+/** How far a running job is known to have come. */
+export interface JobProgress {
+  /** Wall ms of the last sign of progress; null where this daemon has not seen any yet. */
+  readonly lastAtMs: number | null;
+  /** For how long it has done nothing, ms, once that is long enough to be told; else null. */
+  readonly stuckForMs: number | null;
+}
+
+/** Watches the jobs that run: whether they get on, and whether what is to be cancelled is. */
+export interface Watch {
+  /** A job may have become active. Does next to nothing, and never throws. */
+  wake(): void;
+  /** Events of an attempt have been stored. */
+  onEvents(job: Job, attempt: number, events: readonly WorkerEvent[]): void;
+  /** A heartbeat of a lane's worker. One of an earlier generation does not count. Never throws. */
+  onHeartbeat(laneId: string, generation: number, beats: readonly HeartbeatReport[]): void;
+  /** Null for a job that does not run. Of this process alone, never stored. */
+  progressOf(job: Job): JobProgress | null;
+  /** How many jobs are stuck. */
+  countStuck(): number;
+  close(): void;
 }
 
 /** What the parts of the dispatcher share. */

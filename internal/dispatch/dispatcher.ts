@@ -3,8 +3,8 @@ import type { Job, JobLogEvent, JobSpec, LaneWord, WorkerEvent } from "../job/in
 import type { HeartbeatReport } from "../protocol/index.ts";
 import { questionSettled, wakeAnswered } from "./answers.ts";
 import { attachLink, detachLink } from "./attach.ts";
-import { cancel, findJob, retry, type Submitted, setWaiting, submit } from "./commands.ts";
-import type { DispatchContext, DispatcherDeps } from "./context.ts";
+import { cancel, findJob, retry, type Submitted, setWaiting, submit, withdraw } from "./commands.ts";
+import type { DispatchContext, DispatcherDeps, JobProgress } from "./context.ts";
 import { fileFailure, mendFiles } from "./file-attempts.ts";
 import { follow, waitJob } from "./follow.ts";
 import { createIngest } from "./ingest.ts";
@@ -16,7 +16,7 @@ import { READ_EVENTS_MAX } from "./policy.ts";
 import type { CallOptions, LaneLink } from "./ports.ts";
 import { createPump, type Wait } from "./pump.ts";
 import { createWakeHub } from "./wake-hub.ts";
-import { createWatch, type JobProgress } from "./watch.ts";
+import { createWatch } from "./watch.ts";
 
 /**
  * The queue of every lane: commits jobs, starts one at a time per lane, stores what the worker says, and knows at each
@@ -28,6 +28,8 @@ export interface Dispatcher extends AsyncDisposable {
   submit(opts: { readonly laneId: string; readonly spec: JobSpec }): Submitted;
   /** @throws job.not_found */
   cancel(id: string): Job;
+  /** @throws job.not_found, job.started */
+  withdraw(id: string): Job;
   /** @throws job.not_found, request.invalid, lane.not_found */
   retry(id: string): Job;
   /** By id or unique prefix. @throws job.not_found, usage.invalid */
@@ -128,6 +130,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   return {
     submit: (opts) => submit(ctx, opts),
     cancel: (id) => cancel(ctx, id),
+    withdraw: (id) => withdraw(ctx, id),
     retry: (id) => retry(ctx, id),
     findJob: (text) => findJob(ctx, text),
     listJobs: (opts) => jobs.list(opts),

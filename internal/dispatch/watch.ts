@@ -1,34 +1,10 @@
 import { renderDuration, toError } from "../base/index.ts";
-import { type ActiveState, isActive, type Job, type WorkerEvent } from "../job/index.ts";
-import type { HeartbeatReport } from "../protocol/index.ts";
+import { type ActiveState, isActive, type Job } from "../job/index.ts";
 import { type CancelWait, moveCancelClocks } from "./cancel-clock.ts";
 import { cancel } from "./commands.ts";
-import type { DispatchContext } from "./context.ts";
+import type { DispatchContext, Watch } from "./context.ts";
 import { attemptKey } from "./lane-slot.ts";
 import { excused, firstLook, heard, type Moment, moved, type Progress, stuckForMs } from "./progress.ts";
-
-/** How far a running job is known to have come. */
-export interface JobProgress {
-  /** Wall ms of the last sign of progress; null where this daemon has not seen any yet. */
-  readonly lastAtMs: number | null;
-  /** For how long it has done nothing, ms, once that is long enough to be told; else null. */
-  readonly stuckForMs: number | null;
-}
-
-/** Watches the jobs that run: whether they get on, and whether what is to be cancelled is. */
-export interface Watch {
-  /** A job may have become active. Does next to nothing, and never throws. */
-  wake(): void;
-  /** Events of an attempt have been stored. */
-  onEvents(job: Job, attempt: number, events: readonly WorkerEvent[]): void;
-  /** A heartbeat of a lane's worker. One of an earlier generation does not count. Never throws. */
-  onHeartbeat(laneId: string, generation: number, beats: readonly HeartbeatReport[]): void;
-  /** Null for a job that does not run. Of this process alone, never stored. */
-  progressOf(job: Job): JobProgress | null;
-  /** How many jobs are stuck. */
-  countStuck(): number;
-  close(): void;
-}
 
 /** An active job. */
 interface Active {

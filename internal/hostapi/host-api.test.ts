@@ -72,6 +72,7 @@ describe("routes", () => {
     ["GET", "/v1/lanes?git=1", undefined, 200, [["lanes.listWithGit", {}]]],
     ["GET", "/v1/lanes/demo/disk", undefined, 200, [["lanes.diskOf", LANE, {}]]],
     ["GET", "/v1/prunable", undefined, 200, [["lanes.prunable", {}]]],
+    ["POST", "/v1/images/prune", undefined, 200, [["lanes.pruneImages", {}]]],
     ["GET", "/v1/clones", undefined, 200, [["workspaces.clones"]]],
     ["POST", "/v1/workspaces", { url: "https://h/x" }, 201, [["workspaces.add", { url: "https://h/x" }, {}]]],
     ["POST", "/v1/lanes/demo/ensure", undefined, 200, [["lanes.ensure", LANE, wait]]],
@@ -119,6 +120,16 @@ describe("routes", () => {
     ],
     [
       "POST",
+      `/v1/jobs/${JOB}/withdraw`,
+      undefined,
+      200,
+      [
+        ["jobs.findJob", JOB],
+        ["jobs.withdraw", JOB],
+      ],
+    ],
+    [
+      "POST",
       `/v1/jobs/${JOB}/retry`,
       undefined,
       200,
@@ -143,6 +154,7 @@ describe("routes", () => {
     ["POST", "/v1/inbox/01item/snooze", { forMs: 5000 }, 200, [["inbox.snooze", "01item", 5000]]],
     ["POST", "/v1/inbox/01item/done", undefined, 200, [["inbox.done", "01item", "cli"]]],
     ["POST", "/v1/inbox/01item/reopen", undefined, 200, [["inbox.reopen", "01item"]]],
+    ["POST", "/v1/inbox/01item/read", { read: true }, 200, [["inbox.markRead", "01item", true]]],
     ["POST", "/v1/login-codes", undefined, 201, []],
     ["POST", "/v1/login", { code: "none" }, 401, []],
     ["POST", "/v1/lanes/demo/terminal", { cols: 80, rows: 24 }, 201, [["terminals.check", LANE]]],

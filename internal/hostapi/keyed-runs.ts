@@ -11,8 +11,8 @@ const BODY_MAX = 256 * 1024;
 /**
  * Runs a request at most once per `Idempotency-Key`: whoever comes with a known key gets the first one's answer, and who
  * comes while the first one runs waits for it. Only success is kept: what failed may be tried again. Effect and answer
- * are two commits: after a death between them the request is carried out again, which for these routes finds what is
- * there (`ensure`) or says that it is there (`lane.exists`).
+ * are one commit where the route says so (`together`). Elsewhere they are two: after a death between them the request is
+ * carried out again, which for these routes finds what is there (`ensure`) or says that it is there (`lane.exists`).
  */
 export type KeyedRuns = (route: Route, call: RawCall, run: Run) => Promise<Reply> | Reply;
 
@@ -22,7 +22,8 @@ type Run = () => Promise<Reply> | Reply;
 export function createKeyedRuns(keys: RequestKeys): KeyedRuns {
   const underWay = new Map<string, { readonly hash: string; readonly reply: Promise<Reply> }>();
 
-  const once = async (scope: string, key: string, call: RawCall, run: Run): Promise<Reply> => {
+  const once = async (route: Route, key: string, call: RawCall, run: Run): Promise<Reply> => {
+    const scope = route.name;
     const [id, hash] = [JSON.stringify([scope, key]), hashOf(call)];
     for (let first = underWay.get(id); first !== undefined; first = underWay.get(id)) {
       if (first.hash !== hash) throw otherBody(key);
@@ -33,10 +34,12 @@ export function createKeyedRuns(keys: RequestKeys): KeyedRuns {
     const kept = keys.find(scope, key);
     if (kept !== null && kept.hash !== hash) throw otherBody(key);
     if (kept !== null) return toReply(kept);
-    const reply = runAndKeep(run, (made) => {
+    const keep = (made: Reply) => {
       const answer = toKept(made, hash);
       if (answer !== null) keys.put(scope, key, answer);
-    });
+    };
+    if (route.keyed === "together") return keys.together(() => keepNow(run(), keep));
+    const reply = runAndKeep(run, keep);
     underWay.set(id, { hash, reply });
     try {
       return await reply;
@@ -46,13 +49,13 @@ export function createKeyedRuns(keys: RequestKeys): KeyedRuns {
   };
 
   return (route, call, run) => {
-    const takesKey = route.method === "POST" && route.keyed === undefined;
+    const takesKey = route.method === "POST" && route.keyed !== "own" && route.keyed !== "never";
     const key = takesKey ? call.header("idempotency-key") : null;
     if (key === null) return run();
     if (key === "" || key.length > KEY_MAX) {
       throw new AppError({ code: "request.invalid", message: `Idempotency-Key must have 1 to ${KEY_MAX} characters` });
     }
-    return once(route.name, key, call, run);
+    return once(route, key, call, run);
   };
 }
 
@@ -64,6 +67,13 @@ async function join(first: Promise<Reply>, call: RawCall): Promise<Reply | null>
     if (hasCode(caught, "cancelled") && !call.signal.aborted) return null;
     throw caught;
   }
+}
+
+function keepNow(made: Promise<Reply> | Reply, keep: (made: Reply) => void): Reply {
+  if (made instanceof Promise)
+    throw new AppError({ code: "internal.bug", message: "the route does not answer at once" });
+  keep(made);
+  return made;
 }
 
 async function runAndKeep(run: Run, keep: (made: Reply) => void): Promise<Reply> {

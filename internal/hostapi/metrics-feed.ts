@@ -1,7 +1,14 @@
 import type { Counter, Histogram } from "prom-client";
 import type { Job } from "../job/index.ts";
-import type { MetricsDeps } from "./metrics.ts";
-import type { FeedEntry } from "./ports.ts";
+import type { FeedEntry, HostApiPorts, MetricsSource } from "./ports.ts";
+
+/** What the feed's entries are counted with. */
+export interface FeedCountDeps {
+  readonly ports: Pick<HostApiPorts, "feed" | "lanes" | "agents">;
+  readonly source: MetricsSource;
+  /** Hears of what could not be counted. */
+  readonly onError: (error: unknown) => void;
+}
 
 /** Makes metrics in the daemon's registry. */
 export interface MetricMakers {
@@ -23,7 +30,7 @@ const ENDS: readonly string[] = ["job.succeeded", "job.failed", "job.cancelled",
  * Counts what happens from now on, as the feed tells it: a little later and in pages, so that whoever appends to the
  * feed never waits for it. Returns the way out.
  */
-export function countFeed(deps: MetricsDeps, makers: MetricMakers): () => void {
+export function countFeed(deps: FeedCountDeps, makers: MetricMakers): () => void {
   const count = { ...defineLaneCounters(makers), ...defineJobCounters(deps, makers) };
   const { feed } = deps.ports;
   let last = feed.latest();
@@ -82,7 +89,7 @@ function codeOf(cause: unknown): unknown {
   return typeof cause === "object" && cause !== null && "code" in cause ? cause.code : null;
 }
 
-function defineJobCounters({ ports, source }: MetricsDeps, { counter, histogram }: MetricMakers) {
+function defineJobCounters({ ports, source }: FeedCountDeps, { counter, histogram }: MetricMakers) {
   const ended = counter("jobs_ended_total", "Attempts at jobs by agent and outcome.", ["agent", "outcome"]);
   const tokens = counter("tokens_total", "Tokens that agents say they have used.", ["agent", "direction"]);
   const cost = counter("cost_usd_total", "Money that agents say they have spent, in US dollars.", ["agent"]);

@@ -1,8 +1,8 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { Clock } from "../base/index.ts";
 import { LANE_PHASES } from "../lane/index.ts";
-import { countFeed } from "./metrics-feed.ts";
-import type { HostApiPorts, MetricsSource } from "./ports.ts";
+import { countFeed, type FeedCountDeps } from "./metrics-feed.ts";
+import type { HostApiPorts } from "./ports.ts";
 
 /** What this process counts, as Prometheus reads it. Labels are words of ours: never a prompt, a path, an id or a name. */
 export interface Metrics extends Disposable {
@@ -19,13 +19,10 @@ export interface Metrics extends Disposable {
 }
 
 /** What metrics are made from. */
-export interface MetricsDeps {
+export interface MetricsDeps extends FeedCountDeps {
   readonly ports: Pick<HostApiPorts, "feed" | "lanes" | "agents" | "credentials" | "inbox">;
-  readonly source: MetricsSource;
   readonly clock: Clock;
   readonly version: string;
-  /** Hears of what could not be counted. */
-  readonly onError: (error: unknown) => void;
 }
 
 /** From the fastest answers to a container's start. */

@@ -120,6 +120,8 @@ export interface LaneService {
   listWithGit(opts: CallOptions): Promise<readonly LaneView[]>;
   /** Lanes whose work is in their base. */
   prunable(opts: CallOptions): Promise<readonly ApiPrunableLane[]>;
+  /** Removes images with packages that no lane wants; their names. @throws engine.unavailable */
+  pruneImages(opts: CallOptions): Promise<readonly string[]>;
   /** What it takes on the disk; bounded in time. */
   diskOf(id: string, opts: CallOptions): Promise<ApiLaneDisk>;
   patch(id: string, change: SettingsChange, opts: CallOptions): Awaitable<LaneView>;
@@ -191,6 +193,8 @@ export interface JobService {
   }): Awaitable<readonly Job[]>;
   /** An ended job stays as it is. */
   cancel(id: string): Awaitable<Job>;
+  /** Cancels it only while it waits for its turn. @throws job.started */
+  withdraw(id: string): Awaitable<Job>;
   /** What keeps a queued job that its lane could begin now; null for every other job. From memory. */
   waitingOf(job: Job): JobWait | null;
   /** The agent's session a prompt is or was in. */
@@ -254,6 +258,8 @@ export interface RequestKeys {
     key: string,
     answer: { readonly hash: string; readonly status: number; readonly body: string | null },
   ): void;
+  /** Whatever `fn` puts on record, here and elsewhere in the store: all or nothing, in one commit. */
+  together<T>(fn: () => T): T;
 }
 
 /** Installed agents. Names are checked; every method may throw agent.not_found. */
@@ -299,6 +305,8 @@ export interface InboxService {
     readonly bucket?: "open" | "snoozed" | "done" | undefined;
     readonly kind?: InboxKind | undefined;
     readonly laneId?: string | undefined;
+    /** Only those with this in their title or body. */
+    readonly text?: string | undefined;
     readonly before?: string | undefined;
     readonly limit: number;
   }): readonly InboxItem[];
@@ -310,6 +318,7 @@ export interface InboxService {
   snooze(idOrPrefix: string, forMs: number): InboxItem;
   done(idOrPrefix: string, by: InboxActor): InboxItem;
   reopen(idOrPrefix: string): InboxItem;
+  markRead(idOrPrefix: string, isRead: boolean): InboxItem;
   /** The job that occupies the lane, with its attempt; null when none does. */
   jobOf(laneId: string): LaneCall<unknown>["job"] | null;
   /** @throws request.key_conflict, request.invalid, inbox.full; so do the next ones */

@@ -64,9 +64,10 @@ export interface RouteSpec<B, Q> {
   readonly answers: readonly Answer[];
   /**
    * Every POST takes an `Idempotency-Key` header ({@link import("./keyed-runs.ts").KeyedRuns}). `own`: it does so by itself;
-   * `never`: its answer is a secret or changes nothing, so nothing of it is kept.
+   * `never`: its answer is a secret or changes nothing, so nothing of it is kept; `together`: its handler answers at once and
+   * changes nothing but the store, so that effect and kept answer are one commit.
    */
-  readonly keyed?: "own" | "never";
+  readonly keyed?: "own" | "never" | "together";
   readonly handle: (call: Call<B, Q>, deps: RouteDeps) => Promise<Reply> | Reply;
 }
 

@@ -59,6 +59,34 @@ it("answers over the CLI's socket as cli, over TCP as the page, once", async () 
   expect(await overTcp.json()).toMatchObject({ by: "page" });
 });
 
+it("notes what was read, also after a restart, and changes nothing else", async () => {
+  const { id } = inbox.ask("a");
+  const mark = async (read: boolean) => (await send("POST", `/v1/inbox/${id}/read`, { read })).json;
+  expect((await send("GET", `/v1/inbox/${id}`)).json).toMatchObject({ read: false });
+  const { changedAt } = (await send("GET", `/v1/inbox/${id}`)).json;
+  expect(await mark(true)).toMatchObject({ read: true, state: "open", changedAt });
+  const entries = inbox.store.feed.latest();
+  expect(await mark(true)).toMatchObject({ read: true });
+  expect(inbox.store.feed.latest()).toBe(entries);
+  expect((await send("POST", `/v1/inbox/${id}/read`, {})).status).toBe(400);
+  expect(await mark(false)).toMatchObject({ read: false });
+  await mark(true);
+  inbox.kill();
+  expect(inbox.inbox.get(id).isRead).toBe(true);
+});
+
+it("finds items by a part of their title or body, and takes it for nothing but text", async () => {
+  inbox.ask("Which schema?", { body: "100% of _it_" });
+  inbox.ask("Another");
+  const found = async (q: string) =>
+    inboxPageSchema
+      .parse((await send("GET", `/v1/inbox?q=${encodeURIComponent(q)}`)).json)
+      .items.map((one) => one.title);
+  expect(await found("SCHEMA")).toEqual(["Which schema?"]);
+  expect(await found("0% of _")).toEqual(["Which schema?"]);
+  expect([await found("%"), await found("choices"), await found("'")]).toEqual([["Which schema?"], [], []]);
+});
+
 it("snoozes, puts away, brings back", async () => {
   const { id } = inbox.ask("a");
   const states = [];

@@ -4,6 +4,7 @@ import {
   inboxItemSchema,
   inboxPageSchema,
   inboxQuerySchema,
+  readItemSchema,
   snoozeItemSchema,
 } from "../protocol/index.ts";
 import { resolveLane } from "./lane-ref.ts";
@@ -24,11 +25,11 @@ export const INBOX_ROUTES: readonly Route[] = [
     query: inboxQuerySchema,
     answers: [ok("A page of it", inboxPageSchema)],
     handle: ({ query }, { ports }) => {
-      const { state = "open", kind, before, limit = ITEMS_DEFAULT } = query;
+      const { state = "open", kind, q: text, before, limit = ITEMS_DEFAULT } = query;
       const laneId = query.lane === undefined ? undefined : resolveLane(ports, query.lane, undefined).id;
       const bucket = state === "all" ? undefined : state;
       // One more tells whether there is another page.
-      const found = ports.inbox.list({ bucket, kind, laneId, before, limit: limit + 1 });
+      const found = ports.inbox.list({ bucket, kind, laneId, text, before, limit: limit + 1 });
       const shown = found.slice(0, limit);
       return json({
         items: shown.map((item) => toApiItem(ports, item)),
@@ -52,6 +53,7 @@ export const INBOX_ROUTES: readonly Route[] = [
     name: "answerInboxItem",
     summary: "Answers an item, once; it is on the disk before the answer. The same answer again has no effect",
     tag,
+    keyed: "together",
     body: answerItemSchema,
     answers: [ok("The item", inboxItemSchema)],
     handle: (call, { ports }) => json(toApiItem(ports, ports.inbox.answer(call.id, call.body.answer, actorOf(call)))),
@@ -62,6 +64,7 @@ export const INBOX_ROUTES: readonly Route[] = [
     name: "snoozeInboxItem",
     summary: "Puts an item out of the way for a while",
     tag,
+    keyed: "together",
     body: snoozeItemSchema,
     answers: [ok("The item", inboxItemSchema)],
     handle: ({ id, body }, { ports }) => json(toApiItem(ports, ports.inbox.snooze(id, body.forMs))),
@@ -72,6 +75,7 @@ export const INBOX_ROUTES: readonly Route[] = [
     name: "closeInboxItem",
     summary: "Puts an item away without an answer; whoever asked is told so",
     tag,
+    keyed: "together",
     answers: [ok("The item", inboxItemSchema)],
     handle: (call, { ports }) => json(toApiItem(ports, ports.inbox.done(call.id, actorOf(call)))),
   }),
@@ -81,8 +85,20 @@ export const INBOX_ROUTES: readonly Route[] = [
     name: "reopenInboxItem",
     summary: "Brings back an item that was snoozed or put away",
     tag,
+    keyed: "together",
     answers: [ok("The item", inboxItemSchema)],
     handle: ({ id }, { ports }) => json(toApiItem(ports, ports.inbox.reopen(id))),
+  }),
+  defineRoute({
+    method: "POST",
+    path: "/v1/inbox/{id}/read",
+    name: "readInboxItem",
+    summary: "Notes that a person has seen an item, or that it counts as new; changes nothing else",
+    tag,
+    keyed: "together",
+    body: readItemSchema,
+    answers: [ok("The item", inboxItemSchema)],
+    handle: ({ id, body }, { ports }) => json(toApiItem(ports, ports.inbox.markRead(id, body.read))),
   }),
 ];
 

@@ -109,6 +109,18 @@ export const JOB_ROUTES: readonly Route[] = [
   }),
   defineRoute({
     method: "POST",
+    path: "/v1/jobs/{id}/withdraw",
+    name: "withdrawJob",
+    summary: "Cancels a job that is queued; one that has started is left alone, and that is a conflict",
+    tag,
+    answers: [ok("The job", jobSchema)],
+    handle: async ({ id }, { ports }) => {
+      const job = await ports.jobs.findJob(id);
+      return json(named(ports, await ports.jobs.withdraw(job.id)));
+    },
+  }),
+  defineRoute({
+    method: "POST",
     path: "/v1/jobs/{id}/retry",
     name: "retryJob",
     summary: "Queues a failed, lost or cancelled job again, as a new attempt",

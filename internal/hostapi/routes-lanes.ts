@@ -9,6 +9,7 @@ import {
   patchLaneSchema,
   planSchema,
   prunableLaneSchema,
+  prunedImagesSchema,
   recreateQuerySchema,
   removedLaneSchema,
   removeLaneQuerySchema,
@@ -108,6 +109,15 @@ export const LANE_ROUTES: readonly Route[] = [
     tag,
     answers: [ok("The lanes", prunableLaneSchema.array())],
     handle: async ({ signal }, { ports }) => json(await ports.lanes.prunable({ signal })),
+  }),
+  defineRoute({
+    method: "POST",
+    path: "/v1/images/prune",
+    name: "pruneImages",
+    summary: "Removes images with packages that no lane wants any more; those of lanes' containers stay",
+    tag,
+    answers: [ok("What has gone", prunedImagesSchema)],
+    handle: async ({ signal }, { ports }) => json({ removed: [...(await ports.lanes.pruneImages({ signal }))] }),
   }),
   defineRoute({
     method: "POST",

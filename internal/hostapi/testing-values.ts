@@ -130,6 +130,7 @@ export const ITEM: InboxItem = {
   urgency: "normal",
   state: { phase: "open" },
   delivered: false,
+  isRead: false,
   createdAtMs: AT_MS,
   changedAtMs: AT_MS,
   expiresAtMs: null,

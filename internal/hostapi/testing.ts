@@ -119,6 +119,7 @@ export function makeBench(more: Partial<HostApiPorts> = {}, page?: PageFiles): B
       remove: (id, opts) => later("lanes.remove", [id, opts], () => REMOVED),
       listWithGit: (opts) => later("lanes.listWithGit", [opts], () => lanes.map((lane) => makeView(lane))),
       prunable: (opts) => later("lanes.prunable", [opts], () => []),
+      pruneImages: (opts) => later("lanes.pruneImages", [opts], () => []),
       diskOf: (id, opts) => later("lanes.diskOf", [id, opts], () => ({ ...DISK, lane: id })),
       patch: verb("lanes.patch"),
       ensure: verb("lanes.ensure"),
@@ -193,6 +194,7 @@ export function makeBench(more: Partial<HostApiPorts> = {}, page?: PageFiles): B
         return { stream, failure: null };
       },
       cancel: (id) => note("jobs.cancel", [id], () => jobOf(id)),
+      withdraw: (id) => note("jobs.withdraw", [id], () => jobOf(id)),
       retry: (id) => note("jobs.retry", [id], () => jobOf(id)),
       readEvents: (id, opts) =>
         note("jobs.readEvents", [id, opts], () => jobEvents.filter((e) => e.seq > opts.after).slice(0, opts.limit)),
@@ -246,6 +248,7 @@ export function makeBench(more: Partial<HostApiPorts> = {}, page?: PageFiles): B
       snooze: (id, forMs) => note("inbox.snooze", [id, forMs], () => ITEM),
       done: (id, by) => note("inbox.done", [id, by], () => ITEM),
       reopen: (id) => note("inbox.reopen", [id], () => ITEM),
+      markRead: (id, isRead) => note("inbox.markRead", [id, isRead], () => ITEM),
       // Tests of lanes' calls bring an inbox of their own.
       jobOf: () => null,
       ask: bug,
@@ -340,6 +343,7 @@ export function makeKeys(): RequestKeys {
   return {
     find: (scope, key) => kept.get(`${scope} ${key}`) ?? null,
     put: (scope, key, answer) => void kept.set(`${scope} ${key}`, answer),
+    together: (fn) => fn(),
   };
 }
 

@@ -22,6 +22,7 @@ export function toApiItem({ lanes }: Pick<HostApiPorts, "lanes">, item: InboxIte
     answer: state.phase === "answered" ? state.answer : null,
     by: "by" in state ? state.by : null,
     delivered: item.kind === "question" && !isWaiting(state) ? item.delivered : null,
+    read: item.isRead,
     snoozedUntil: state.phase === "snoozed" ? iso(state.untilMs) : null,
     createdAt: iso(item.createdAtMs),
     changedAt: iso(item.changedAtMs),

@@ -21,6 +21,7 @@ export function newItem(
     urgency: "normal",
     state: { phase: "open" },
     delivered: false,
+    isRead: false,
     createdAtMs: nowMs,
     changedAtMs: nowMs,
     expiresAtMs: null,

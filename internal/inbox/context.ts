@@ -7,7 +7,7 @@ import type { InboxDeps } from "./ports.ts";
 
 /** What the parts of the inbox share. */
 export interface InboxContext extends InboxDeps {
-  /** Runs `fn` as one commit, then what `later` was given. Nested calls join. */
+  /** Runs `fn` as one commit. Nested calls join, and it joins one of the store that is under way. */
   commit<T>(fn: () => T): T;
   /** After the commit under way; never when it is undone. */
   later(fn: () => void): void;
@@ -37,34 +37,14 @@ export interface LaneCall<B> {
 /** See {@link InboxContext}. */
 export function createContext(deps: InboxDeps): InboxContext {
   const { store, clock, log, redact } = deps;
-  let depth = 0;
-  let due: (() => void)[] = [];
   const tell = (type: string, { id, kind, state, laneId, jobId }: InboxItem) => {
     const data = { id, kind, state: state.phase };
     store.feed.append({ atMs: clock.nowMs(), type, lane: laneId, job: jobId, data });
   };
   return {
     ...deps,
-    commit: (fn) => {
-      if (depth > 0) return fn();
-      depth++;
-      let value: ReturnType<typeof fn>;
-      try {
-        value = store.transaction(fn);
-      } catch (caught) {
-        due = [];
-        throw caught;
-      } finally {
-        depth--;
-      }
-      const now = due;
-      due = [];
-      for (const act of now) act();
-      return value;
-    },
-    later: (fn) => {
-      due.push(fn);
-    },
+    commit: (fn) => store.transaction(fn),
+    later: (fn) => store.afterCommit(fn),
     insert: (item) => {
       store.items.insert(item);
       tell("inbox.opened", item);
@@ -75,7 +55,7 @@ export function createContext(deps: InboxDeps): InboxContext {
       if (state === null || state === item.state) return state && item;
       const next: InboxItem = { ...item, state, changedAtMs: clock.nowMs() };
       store.items.save(next);
-      tell("inbox.changed", next);
+      tell(event.type === "wake" ? "inbox.woken" : "inbox.changed", next);
       const change = { event: event.type, from: item.state.phase, to: state.phase };
       log.info({ lane: item.laneId, jobId: item.jobId, item: item.id, ...change }, "inbox item changed");
       return next;

@@ -55,11 +55,11 @@ export function createExpiry(ctx: InboxContext): Expiry {
   };
 }
 
-/** The default is the answer, or there is none; a snooze that is over only wakes it. */
+/** The default is the answer, or there is none; a snooze that is over only wakes it, as news. */
 function endTime(ctx: InboxContext, item: InboxItem, nowMs: number): void {
   if (!isWaiting(item.state)) return;
   if (item.expiresAtMs === null || item.expiresAtMs > nowMs) {
-    ctx.apply(item, { type: "wake" });
+    ctx.apply({ ...item, isRead: false }, { type: "wake" });
     return;
   }
   const { fallback } = item;

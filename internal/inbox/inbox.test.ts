@@ -177,12 +177,15 @@ describe("time", () => {
 
   it("ends a snooze, and notices when the wall clock was set forward", async () => {
     const asked = bench.ask("a?");
+    bench.inbox.markRead(asked.id, true);
     bench.inbox.snooze(asked.id, 3_600_000);
     expect(bench.inbox.list({ bucket: "open", limit: 10 })).toEqual([]);
     expect(bench.inbox.list({ bucket: "snoozed", limit: 10 })).toHaveLength(1);
     bench.clock.jumpWall(3_600_000);
     await bench.clock.advance(60_000);
     expect(phase(now(asked))).toBe("open");
+    // Back as news.
+    expect([now(asked).isRead, feedOf().at(-1)]).toEqual([false, "inbox.woken question open"]);
   });
 });
 

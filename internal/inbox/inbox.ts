@@ -4,9 +4,10 @@ import { type AnswerWait, ask, waitForAnswer } from "./ask.ts";
 import { createContext, type LaneCall } from "./context.ts";
 import { createExpiry } from "./expiry.ts";
 import { findItem } from "./find-item.ts";
-import { answer, done, reopen, snooze } from "./people.ts";
+import { answer, done, markRead, reopen, snooze } from "./people.ts";
 import type { InboxDeps, ListQuery } from "./ports.ts";
 import { report } from "./report.ts";
+import { dropClosed } from "./retention.ts";
 import { closeOfJob, closeOfLane, type Raise, raise, resolve } from "./system.ts";
 import { createTask, finishTask, jobSucceeded, listTasks, startTask } from "./tasks.ts";
 
@@ -28,6 +29,7 @@ export interface Inbox extends Disposable {
   snooze(idOrPrefix: string, forMs: number): InboxItem;
   done(idOrPrefix: string, by: InboxActor): InboxItem;
   reopen(idOrPrefix: string): InboxItem;
+  markRead(idOrPrefix: string, isRead: boolean): InboxItem;
 
   // from inside a lane
   /** @throws request.key_conflict, request.invalid, inbox.full */
@@ -62,6 +64,12 @@ export interface Inbox extends Disposable {
   resolve(subject: string): void;
   /** Items of the system that wait, by the beginning of their subject. */
   listWaiting(subjectPrefix: string): readonly InboxItem[];
+
+  /**
+   * Drops items that were closed before `beforeMs` and that nothing goes by any more, in steps of a few milliseconds.
+   * Resolves with how many, early when the signal aborts. @throws store.*
+   */
+  dropClosed(beforeMs: number, opts: { readonly signal: AbortSignal }): Promise<number>;
 }
 
 /** Makes the inbox over its records. */
@@ -83,6 +91,7 @@ export function createInbox(deps: InboxDeps): Inbox {
     snooze: (id, forMs) => timed(snooze(ctx, id, deps.clock.nowMs() + forMs)),
     done: (id, by) => done(ctx, id, by),
     reopen: (id) => timed(reopen(ctx, id)),
+    markRead: (id, isRead) => markRead(ctx, id, isRead),
     ask: (call) => timed(ask(ctx, call)),
     waitForAnswer: (id, opts) => waitForAnswer(ctx, id, opts),
     report: (call) => report(ctx, call),
@@ -109,6 +118,7 @@ export function createInbox(deps: InboxDeps): Inbox {
     raise: (said) => raise(ctx, said),
     resolve: (subject) => resolve(ctx, subject),
     listWaiting: (prefix) => items.listWaitingSubjects(prefix),
+    dropClosed: (beforeMs, opts) => dropClosed(ctx, beforeMs, opts),
     [Symbol.dispose]: expiry[Symbol.dispose],
   };
 }

@@ -71,6 +71,17 @@ export function reopen(ctx: InboxContext, id: string): InboxItem {
   });
 }
 
+/** Has a person seen it? Its state stays as it is. Repeated: no effect. @throws inbox.* */
+export function markRead(ctx: InboxContext, id: string, isRead: boolean): InboxItem {
+  return ctx.commit(() => {
+    const item = findItem(ctx, id);
+    if (item.isRead === isRead) return item;
+    const next = { ...item, isRead };
+    ctx.rewrite(next);
+    return next;
+  });
+}
+
 /** The choice of an answer: exactly one of them, or one with a reason behind a colon. */
 function mustChoose({ choices, kind }: InboxItem, said: string): string {
   const choice = choices.find((one) => said === one || said.startsWith(`${one}:`));

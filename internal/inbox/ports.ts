@@ -18,6 +18,11 @@ export interface ItemRecords {
   listQuestions(job: string): readonly InboxItem[];
   listDue(nowMs: number, limit: number): readonly InboxItem[];
   nextDueMs(): number | null;
+  /** Drops what was closed before `beforeMs` and nothing goes by any more, out of the next `limit` after `after`. */
+  dropClosed(opts: { readonly beforeMs: number; readonly after: number; readonly limit: number }): {
+    readonly ids: readonly string[];
+    readonly next: number | null;
+  };
 }
 
 /** Tasks on record. */
@@ -36,6 +41,8 @@ export interface CallRecords {
   findCall(laneId: string, key: string): { readonly hash: string; readonly made: string } | null;
   putCall(laneId: string, key: string, call: { readonly hash: string; readonly made: string }): void;
   forgetCalls(laneId: string): void;
+  /** What a call has made is no more. */
+  forgetMade(id: string): void;
   putReport(report: InboxReport): number;
   countReports(job: string): number;
 }
@@ -53,6 +60,8 @@ export interface FeedLine {
 export interface InboxStore {
   /** All of `fn`'s changes or none. Inner calls join the outer one. */
   transaction<T>(fn: () => T): T;
+  /** Calls `fn` after the outermost commit under way, never when it is undone; at once outside of one. */
+  afterCommit(fn: () => void): void;
   readonly items: ItemRecords;
   readonly tasks: TaskRecords;
   readonly laneCalls: CallRecords;
@@ -69,6 +78,8 @@ export interface ListQuery {
   readonly bucket?: "open" | "snoozed" | "done" | undefined;
   readonly kind?: InboxKind | undefined;
   readonly laneId?: string | undefined;
+  /** Only those with this in their title or body; upper and lower case of ASCII letters are alike. */
+  readonly text?: string | undefined;
   /** Id of an item: only those made before it. */
   readonly before?: string | undefined;
   readonly limit: number;

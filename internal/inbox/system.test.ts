@@ -34,6 +34,15 @@ describe("what the system says", () => {
     expect(shown()).toEqual(["drift 3 snoozed"]);
   });
 
+  it("counts as not read again when it says something else", () => {
+    bench.inbox.raise(drift("1"));
+    expect(bench.inbox.markRead(newest(), true).isRead).toBe(true);
+    bench.inbox.raise(drift("1"));
+    expect(bench.inbox.get(newest()).isRead).toBe(true);
+    bench.inbox.raise(drift("2"));
+    expect(bench.inbox.get(newest()).isRead).toBe(false);
+  });
+
   it("comes again when it was over, and as another occurrence only when a person has seen to it", () => {
     bench.inbox.raise(drift("1"));
     bench.inbox.resolve("drift:demo");

@@ -33,7 +33,7 @@ export function raise(ctx: InboxContext, said: Raise): void {
     if (newest && isWaiting(newest.state)) {
       const { title, body, occurrence, choices, urgency, data, jobId } = newest;
       const known = { title, body, occurrence, choices, urgency, data, jobId };
-      if (canonicalJson(known) !== canonicalJson(facts)) ctx.rewrite({ ...newest, ...facts });
+      if (canonicalJson(known) !== canonicalJson(facts)) ctx.rewrite({ ...newest, ...facts, isRead: false });
       return;
     }
     if (newest?.occurrence === occurrence && !isOfSystem(newest)) return;

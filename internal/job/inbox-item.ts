@@ -65,6 +65,8 @@ export interface InboxItem {
   readonly state: InboxState;
   /** Of a question that waits no more: its asker has got what came of it, or is not there any more. */
   readonly delivered: boolean;
+  /** A person has opened it since it came, came back or said something else. */
+  readonly isRead: boolean;
   readonly createdAtMs: number;
   readonly changedAtMs: number;
   readonly expiresAtMs: number | null;

@@ -39,6 +39,8 @@ export const inboxItemSchema = z.object({
   by: z.string().nullable(),
   /** Of an answered question: has the asker got it? Null for what nobody waits for. */
   delivered: z.boolean().nullable(),
+  /** A person has opened it since it came, came back or said something else. */
+  read: z.boolean(),
   snoozedUntil: iso.nullable(),
   createdAt: iso,
   /** The last change of its state. */
@@ -62,12 +64,17 @@ export const inboxQuerySchema = z.strictObject({
   state: z.enum(["open", "snoozed", "done", "all"]).optional(),
   kind: z.enum(INBOX_KINDS).optional(),
   lane: z.string().optional(),
+  /** Part of the title or the body. */
+  q: z.string().min(1).max(200).optional(),
   before: z.string().optional(),
   limit: z.coerce.number<string>().int().min(1).max(500).optional(),
 });
 
 /** `answer` is one of the choices, or free text. Of a question, an approval (`yes`, `no: <why>`), a held drift (`recreate`). */
 export const answerItemSchema = z.strictObject({ answer: text });
+
+/** Seen by a person, or as new again. */
+export const readItemSchema = z.strictObject({ read: z.boolean() });
 
 /** Out of the way for so long, ms. */
 export const snoozeItemSchema = z.strictObject({

@@ -1,5 +1,13 @@
 import * as z from "zod";
-import { isSkillName, PORTS_MAX, RELAY_PORT, WORKER_PORT } from "../lane/index.ts";
+import {
+  isAptPackage,
+  isNpmPackage,
+  isSkillName,
+  PACKAGES_MAX,
+  PORTS_MAX,
+  RELAY_PORT,
+  WORKER_PORT,
+} from "../lane/index.ts";
 
 /** Shapes of what lanes are made with: settings of lanes and workspaces, a repository's own file, setup. */
 
@@ -56,6 +64,12 @@ const portsSchema = z
   )
   .max(PORTS_MAX);
 
+/** What an image gets on top, by kind. */
+const packagesSchema = z.strictObject({
+  apt: z.array(z.string().refine(isAptPackage)).max(PACKAGES_MAX),
+  npm: z.array(z.string().refine(isNpmPackage)).max(PACKAGES_MAX),
+});
+
 export const laneSettingsSchema = z.strictObject({
   image: z.string().min(1).nullable().optional(),
   agent: z.string().min(1).nullable().optional(),
@@ -73,6 +87,7 @@ export const laneSettingsSchema = z.strictObject({
   onSuccess: z.enum(["import", "push"]).optional(),
   role: z.enum(["lane", "main"]).optional(),
   ports: portsSchema.nullable().optional(),
+  packages: packagesSchema.nullable().optional(),
 });
 
 const commandsSchema = z
@@ -91,6 +106,7 @@ const workspaceSettingsSchema = laneSettingsSchema
     skills: true,
     base: true,
     ports: true,
+    packages: true,
   })
   .extend({ setup: commandsSchema.nullable().optional(), teardown: commandsSchema.nullable().optional() })
   .strict();

@@ -32,6 +32,9 @@ export const prunableLaneSchema = z.object({
   blocked: z.string().nullable(),
 });
 
+/** Images with packages that no lane wanted any more. */
+export const prunedImagesSchema = z.object({ removed: z.array(z.string()) });
+
 /** What a lane takes on the disk; null where that was not to be found out. */
 export const laneDiskSchema = z.object({
   lane: z.string(),
@@ -54,6 +57,7 @@ export const cloneProgressSchema = z.object({
 });
 
 export type ApiRemovedLane = z.infer<typeof removedLaneSchema>;
+export type ApiPrunedImages = z.infer<typeof prunedImagesSchema>;
 export type ApiPrunableLane = z.infer<typeof prunableLaneSchema>;
 export type ApiLaneDisk = z.infer<typeof laneDiskSchema>;
 export type ApiCloneProgress = z.infer<typeof cloneProgressSchema>;

@@ -91,6 +91,7 @@ export {
   questionQuerySchema,
   questionSchema,
   type Report,
+  readItemSchema,
   reportedSchema,
   reportSchema,
   snoozeItemSchema,
@@ -131,10 +132,12 @@ export {
   type ApiCloneProgress,
   type ApiLaneDisk,
   type ApiPrunableLane,
+  type ApiPrunedImages,
   type ApiRemovedLane,
   cloneProgressSchema,
   laneDiskSchema,
   prunableLaneSchema,
+  prunedImagesSchema,
   removedLaneSchema,
 } from "./api-upkeep.ts";
 export { type Bootstrap, bootstrapSchema, type ReadyAnswer, readyAnswerSchema } from "./boot.ts";

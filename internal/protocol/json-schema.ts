@@ -20,6 +20,7 @@ export const API_COMPONENTS = {
   LaneSettings: settings.laneSettingsSchema,
   RemovedLane: upkeep.removedLaneSchema,
   PrunableLane: upkeep.prunableLaneSchema,
+  PrunedImages: upkeep.prunedImagesSchema,
   LaneDisk: upkeep.laneDiskSchema,
   LaneLogs: api.laneLogsSchema,
   LaneContext: api.laneContextSchema,

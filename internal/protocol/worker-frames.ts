@@ -130,6 +130,11 @@ export const workerFrameSchema = z.discriminatedUnion("t", [
         /** The commit that HEAD names by itself; null while it is on a branch. */
         detached: oid.nullable(),
         stashes: count,
+        /** Those that are there: commits that no remote has, and how many paths and stash entries are in no commit. */
+        submodules: z
+          .array(z.strictObject({ path: z.string().min(1).max(1024), commits: count, others: count }))
+          .max(GIT_LIMITS.branches)
+          .optional(),
       }),
       z.strictObject({ kind: z.literal("refused"), error: jobError }),
     ]),

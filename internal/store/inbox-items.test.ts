@@ -27,6 +27,7 @@ const item = (n: number, more: Partial<InboxItem> = {}): InboxItem => ({
   urgency: "normal",
   state: { phase: "open" },
   delivered: false,
+  isRead: false,
   createdAtMs: n,
   changedAtMs: n,
   expiresAtMs: null,
@@ -39,7 +40,7 @@ const DONE = { phase: "done", by: "page", atMs: 3 } as const;
 
 it("keeps items as they are over a restart", () => {
   const items = [
-    item(1, { expiresAtMs: 9, subject: "s", occurrence: "o", delivered: true }),
+    item(1, { expiresAtMs: 9, subject: "s", occurrence: "o", delivered: true, isRead: true }),
     item(2, { state: { phase: "snoozed", untilMs: 5 }, expiresAtMs: 9, laneId: null, jobId: null, attempt: null }),
     item(3, { state: { phase: "answered", answer: "a", by: "cli", atMs: 7 }, kind: "approval", fallback: null }),
     item(4, { state: { phase: "expired", atMs: 7 }, expiresAtMs: 4 }),
@@ -80,6 +81,8 @@ it("finds its way through 10 000 items of 200 lanes by indexes", () => {
     timed("of a lane", () => expect(items.list({ laneId: "lane-7", limit: 50 })).toHaveLength(50)),
     timed("open of a lane", () => expect(items.list({ laneId: "lane-7", bucket: "open", limit: 50 })).toEqual([])),
     timed("open of a kind", () => expect(items.list({ kind: "failed", bucket: "open", limit: 50 })).toEqual([])),
+    timed("found by text", () => expect(items.list({ bucket: "open", text: "q9950", limit: 50 })).toHaveLength(1)),
+    timed("all by text", () => expect(items.list({ text: "nowhere", limit: 50 })).toEqual([])),
     timed("count", () => expect(items.countOpen()).toBe(200)),
   ];
   process.stdout.write(`10 000 items: ${lines.join(", ")}\n`);

@@ -1,4 +1,5 @@
 import { type InboxItem, type InboxKind, isWaiting } from "../job/index.ts";
+import { createItemRetention, type DroppedItems } from "./item-retention.ts";
 import { type ItemRow, parseItem } from "./parse-item.ts";
 import type { Tx } from "./tx.ts";
 
@@ -18,6 +19,8 @@ export interface InboxItems {
     readonly bucket?: ItemBucket | undefined;
     readonly kind?: InboxKind | undefined;
     readonly laneId?: string | undefined;
+    /** Only those with this in their title or body; upper and lower case of ASCII letters are alike. */
+    readonly text?: string | undefined;
     readonly before?: string | undefined;
     readonly limit: number;
   }): readonly InboxItem[];
@@ -39,9 +42,20 @@ export interface InboxItems {
   listDue(nowMs: number, limit: number): readonly InboxItem[];
   /** When the next one's time comes; null for never. */
   nextDueMs(): number | null;
+  /**
+   * Drops what was closed before `beforeMs` and nothing goes by any more, out of the next `limit` closed items after
+   * `after` (0 to begin with).
+   */
+  dropClosed(opts: { readonly beforeMs: number; readonly after: number; readonly limit: number }): DroppedItems;
 }
 
 const COLUMNS = "id, kind, lane, job, attempt, subject, state, facts, delivered, created_at, changed_at, expires_at";
+
+const TEXTS = "(facts ->> 'title') || char(10) || (facts ->> 'body')";
+
+/** Made before an item, given by its id. One that was dropped meanwhile is looked for by the time that ids begin with. */
+const BEFORE = `n < (SELECT ifnull((SELECT n FROM inbox_items WHERE id = b.id),
+  (SELECT n + 1 FROM inbox_items WHERE id < b.id ORDER BY id DESC LIMIT 1)) FROM (SELECT ? AS id) b)`;
 
 /** The items in `tx`. */
 export function createInboxItems(tx: Tx): InboxItems {
@@ -95,13 +109,14 @@ export function createInboxItems(tx: Tx): InboxItems {
       }),
     find: (id) => tx.read(() => one(byId.get(id))),
     findByPrefix: (prefix, limit) => tx.read(() => byPrefix.all(prefix, prefix, limit).map(toItem)),
-    list: ({ bucket, kind, laneId, before, limit }) =>
+    list: ({ bucket, kind, laneId, text, before, limit }) =>
       tx.read(() => {
         const filters: [string, string | undefined][] = [
           ["bucket = ?", bucket],
           ["kind = ?", kind],
           ["lane = ?", laneId],
-          ["n < ifnull((SELECT n FROM inbox_items WHERE id = ?), 9e18)", before],
+          [`instr(lower(${TEXTS}), lower(?)) > 0`, text],
+          [BEFORE, before],
         ];
         const given = filters.filter((filter): filter is [string, string] => filter[1] !== undefined);
         const where = given.length === 0 ? "" : `WHERE ${given.map(([sql]) => sql).join(" AND ")}`;
@@ -119,11 +134,12 @@ export function createInboxItems(tx: Tx): InboxItems {
     listQuestions: (job) => tx.read(() => questions.all(job).map(toItem)),
     listDue: (nowMs, limit) => tx.read(() => due.all(nowMs, limit).map(toItem)),
     nextDueMs: () => tx.read(() => nextDue.get()?.at ?? null),
+    ...createItemRetention(tx),
   };
 }
 
-function factsOf({ title, body, choices, fallback, urgency, occurrence, data }: InboxItem): string {
-  return JSON.stringify({ title, body, choices, fallback, urgency, occurrence, data });
+function factsOf({ title, body, choices, fallback, urgency, occurrence, data, isRead }: InboxItem): string {
+  return JSON.stringify({ title, body, choices, fallback, urgency, occurrence, data, isRead });
 }
 
 function bucketOf({ state }: InboxItem): ItemBucket {

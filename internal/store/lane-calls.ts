@@ -9,6 +9,8 @@ export interface LaneCalls {
   putCall(laneId: string, key: string, call: { readonly hash: string; readonly made: string }): void;
   /** The lane is gone: another one of its name knows none of its keys. */
   forgetCalls(laneId: string): void;
+  /** What a call has made is no more: the call means something new from now on. */
+  forgetMade(id: string): void;
   /** Returns its number. */
   putReport(report: InboxReport): number;
   countReports(job: string): number;
@@ -27,6 +29,7 @@ export function createLaneCalls(tx: Tx): LaneCalls {
   );
   const putCall = db.prepare("INSERT INTO lane_calls VALUES (?, ?, ?, ?)");
   const forget = db.prepare("DELETE FROM lane_calls WHERE lane = ?");
+  const forgetMade = db.prepare("DELETE FROM lane_calls WHERE made = ?");
   const putReport = db.prepare("INSERT INTO reports (lane, job, level, body, files, at) VALUES (?, ?, ?, ?, ?, ?)");
   const count = db.prepare<[string], { readonly n: number }>("SELECT count(*) AS n FROM reports WHERE job = ?");
   const summary = db.prepare<[string], { readonly body: string }>(
@@ -43,6 +46,10 @@ export function createLaneCalls(tx: Tx): LaneCalls {
     forgetCalls: (laneId) =>
       tx.write(() => {
         forget.run(laneId);
+      }),
+    forgetMade: (id) =>
+      tx.write(() => {
+        forgetMade.run(id);
       }),
     putReport: ({ laneId, job, level, body, files, atMs }) =>
       tx.write(() => Number(putReport.run(laneId, job, level, body, JSON.stringify(files), atMs).lastInsertRowid)),

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { DEFAULT_WORKSPACE_SETTINGS, type WorkspaceSettings } from "../lane/index.ts";
+import { storedPackages } from "./parse-lane.ts";
 import { parseStored } from "./parse-stored.ts";
 import type { Tx } from "./tx.ts";
 
@@ -54,6 +55,7 @@ const settings = z
     skills: z.union([z.literal("all"), z.array(z.string())]).nullable(),
     base: z.string().nullable(),
     ports: z.array(z.number()).nullable(),
+    packages: storedPackages,
     setup: commands,
     teardown: commands,
   })

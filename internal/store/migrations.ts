@@ -168,5 +168,17 @@ CREATE TABLE request_keys (
 CREATE INDEX request_keys_at ON request_keys (at);
 `;
 
+/**
+ * Calls of lanes by what they have made, so that they go with it. `lane_looks`: what a lane's git dir held when its
+ * container was stopped; `run` says which start of which container that was.
+ */
+const V7 = `
+CREATE INDEX lane_calls_made ON lane_calls (made);
+
+CREATE TABLE lane_looks (
+  lane TEXT PRIMARY KEY REFERENCES lanes (id) ON DELETE CASCADE, run TEXT NOT NULL, held TEXT NOT NULL
+) WITHOUT ROWID;
+`;
+
 /** All steps in order; the schema's version is their number. */
-export const MIGRATIONS: readonly Migration[] = [V1, V2, V3, V4, V5, V6];
+export const MIGRATIONS: readonly Migration[] = [V1, V2, V3, V4, V5, V6, V7];

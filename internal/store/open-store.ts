@@ -7,6 +7,7 @@ import { createInboxItems, type InboxItems } from "./inbox-items.ts";
 import { createJobs, type Jobs } from "./jobs.ts";
 import { createLaneCalls, type LaneCalls } from "./lane-calls.ts";
 import { createLaneConfigRecords, type LaneConfigRecords } from "./lane-config.ts";
+import { createLaneLooks, type LaneLooks } from "./lane-looks.ts";
 import { createLanes, type Lanes } from "./lanes.ts";
 import { checkSchema, migrate } from "./migrate.ts";
 import { MIGRATIONS, type Migration } from "./migrations.ts";
@@ -47,12 +48,15 @@ export interface Store extends Disposable {
   readonly feed: Feed;
   readonly accounts: Accounts;
   readonly laneConfig: LaneConfigRecords;
+  readonly laneLooks: LaneLooks;
   readonly items: InboxItems;
   readonly tasks: Tasks;
   readonly laneCalls: LaneCalls;
   readonly requestKeys: RequestKeys;
   /** All of `fn`'s changes or none, in one commit; see the notes of `Tx.write`. */
   transaction<T>(fn: () => T): T;
+  /** Calls `fn` after the commit under way, never when it is undone; at once outside of one. What it throws is logged. */
+  afterCommit(fn: () => void): void;
   /** Idempotent. */
   close(): void;
 }
@@ -124,11 +128,13 @@ function assemble(db: Database.Database, backup: string | null, opts: StoreOptio
     feed,
     accounts: createAccounts(tx),
     laneConfig: createLaneConfigRecords(tx),
+    laneLooks: createLaneLooks(tx),
     items: createInboxItems(tx),
     tasks: createTasks(tx),
     laneCalls: createLaneCalls(tx),
     requestKeys: createRequestKeys(tx, opts.nowMs),
     transaction: tx.write,
+    afterCommit: tx.afterCommit,
     close,
     [Symbol.dispose]: close,
   };

@@ -37,6 +37,8 @@ const factsSchema = z.object({
   urgency: z.enum(["low", "normal", "high"]),
   occurrence: z.string().nullable(),
   data: z.record(z.string(), z.unknown()),
+  // Not there in what was stored before it was kept.
+  isRead: z.boolean().default(false),
 });
 
 const kindSchema = z.enum(INBOX_KINDS);

@@ -26,6 +26,9 @@ export interface HistoryRow {
   readonly cause: string | null;
 }
 
+/** As {@link Packages}; checked when they were given. */
+export const storedPackages = z.object({ apt: z.array(z.string()), npm: z.array(z.string()) }).nullable();
+
 const desired = z.enum(["up", "stopped", "gone"]);
 
 // Settings written by an older build lack the fields that were added since; their default stands in.
@@ -46,6 +49,7 @@ const settings = z.looseObject({
   onSuccess: z.enum(["import", "push"]).default("import"),
   role: z.enum(["lane", "main"]).default("lane"),
   ports: z.array(z.number()).nullable().default(null),
+  packages: storedPackages.default(null),
 });
 
 // Loose all the way down: a spec is handed on whole, whatever fields a build has added to it.

@@ -18,6 +18,8 @@ export interface RequestKeys {
   find(scope: string, key: string): KeptAnswer | null;
   /** Keeps an answer, and drops those that are too old. */
   put(scope: string, key: string, answer: KeptAnswer): void;
+  /** Whatever `fn` changes in the store, and the answers it keeps: all or nothing, in one commit. */
+  together<T>(fn: () => T): T;
 }
 
 /** The keys in `tx`. `nowMs`: wall time. */
@@ -36,5 +38,6 @@ export function createRequestKeys(tx: Tx, nowMs: () => number): RequestKeys {
         prune.run(atMs - KEPT_FOR_MS);
         put.run(scope, key, hash, status, body, atMs);
       }),
+    together: tx.write,
   };
 }

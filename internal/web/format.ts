@@ -17,6 +17,12 @@ export function formatAge(iso: string, nowMs: number): string {
   return formatSpan(nowMs - Date.parse(iso));
 }
 
+/** As {@link formatAge}, in words: `just now`, `12 min ago`. */
+export function formatAgo(iso: string, nowMs: number): string {
+  const age = formatAge(iso, nowMs);
+  return age === "now" ? "just now" : `${age} ago`;
+}
+
 /** A duration of work: `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`. */
 export function formatDuration(ms: number): string {
   if (ms < 10 * SECOND) return `${(Math.max(0, ms) / SECOND).toFixed(1)} s`;

@@ -8,21 +8,23 @@ export type Deeds = { readonly [A in Action]?: Deed };
 
 /** The deeds of what is on the page now. */
 export interface KeyActions extends Disposable {
-  /** Adds deeds until the returned function is called. The latest ones win. */
-  bind(deeds: Deeds): () => void;
+  /** Adds deeds until the returned function is called. The latest ones win. `choices`: what `choose` has to offer. */
+  bind(deeds: Deeds, choices?: () => readonly string[]): () => void;
   /** Does an action, as the command bar does. False when nothing on the page does it. */
   run(action: Action, key?: string): boolean;
   /** Can it be done now? */
   has(action: Action): boolean;
+  /** The answers that `choose` picks from by number. */
+  choices(): readonly string[];
 }
 
 /** Listens to the keys of `doc`. */
 export function createKeyActions(doc: Document): KeyActions {
-  const layers: Deeds[] = [];
+  const layers: { readonly deeds: Deeds; readonly choices: () => readonly string[] }[] = [];
   const stop = new AbortController();
   let before: Meaning = { kind: "none" };
   const run = (action: Action, key: string): boolean => {
-    for (const deeds of layers.toReversed()) {
+    for (const { deeds } of layers.toReversed()) {
       const deed = deeds[action];
       if (deed && deed(key) !== false) return true;
     }
@@ -34,7 +36,7 @@ export function createKeyActions(doc: Document): KeyActions {
     // Out of the field first; what Escape means on the screen comes with the next one.
     if (event.key === "Escape" && isTyping(event.target)) return event.target.blur();
     const press = {
-      ...{ key: event.key, mod: event.ctrlKey || event.metaKey, alt: event.altKey },
+      ...{ key: event.key, mod: event.ctrlKey || event.metaKey, shift: event.shiftKey, alt: event.altKey },
       ...{ typing: isTyping(event.target), atMs: event.timeStamp },
     };
     before = meaningOf(press, before);
@@ -43,15 +45,17 @@ export function createKeyActions(doc: Document): KeyActions {
   };
   doc.addEventListener("keydown", onKey, { signal: stop.signal });
   return {
-    bind(deeds) {
-      layers.push(deeds);
+    bind(deeds, choices = () => []) {
+      const layer = { deeds, choices };
+      layers.push(layer);
       return () => {
-        const at = layers.indexOf(deeds);
+        const at = layers.indexOf(layer);
         if (at >= 0) layers.splice(at, 1);
       };
     },
     run: (action, key = "") => run(action, key),
-    has: (action) => layers.some((deeds) => deeds[action] !== undefined),
+    has: (action) => layers.some(({ deeds }) => deeds[action] !== undefined),
+    choices: () => layers.flatMap(({ choices }) => choices()),
     [Symbol.dispose]: () => stop.abort(),
   };
 }

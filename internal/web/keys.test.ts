@@ -3,9 +3,16 @@ import { KEYS, keyLabel, type Meaning, meaningOf, type Press, SEQUENCE_MS } from
 
 const NONE: Meaning = { kind: "none" };
 const press = (key: string, more: Partial<Press> = {}): Press => ({
-  ...{ key, mod: false, alt: false, typing: false, atMs: 0 },
+  ...{ key, mod: false, shift: false, alt: false, typing: false, atMs: 0 },
   ...more,
 });
+
+/** A key of the table, as the browser tells of it. */
+function pressed(key: string, more: Partial<Press> = {}): Press {
+  const held = key.split("+").slice(0, -1);
+  const [mod, shift, alt] = ["mod", "shift", "alt"].map((one) => held.includes(one)) as [boolean, boolean, boolean];
+  return press(key.split("+").at(-1) ?? "", { mod, shift, alt, ...more });
+}
 
 describe("the table of keys", () => {
   it("gives each key one meaning, and each action one row", () => {
@@ -16,16 +23,25 @@ describe("the table of keys", () => {
     expect(keys.filter((key) => prefixes.includes(key))).toEqual([]);
   });
 
+  it("holds every key that was agreed on", () => {
+    const agreed = [
+      ...["j", "k", "ArrowDown", "ArrowUp", "Enter", "o", "Escape", "1", "9", "r", "mod+Enter", "mod+shift+Enter"],
+      ...["a", "x", "e", "u", "h", "m", "s", "n", "c", "/", "f", "g i", "g l", "g t", "g s", "v c", "v l", "v g"],
+      ...["[", "]", "mod+k", "?", "alt+ArrowUp"],
+    ];
+    const keys = KEYS.flatMap((row) => row.keys);
+    expect(agreed.filter((key) => !keys.includes(key))).toEqual([]);
+  });
+
   it.each(KEYS.flatMap((row) => row.keys.map((key) => [key, row.action] as const)))("%s does %s", (key, action) => {
     let meaning: Meaning = NONE;
     for (const one of key.split(" ")) {
-      const mod = one.startsWith("mod+");
-      meaning = meaningOf(press(mod ? one.slice(4) : one, { mod }), meaning);
+      meaning = meaningOf(pressed(one), meaning);
     }
     expect(meaning).toEqual({ kind: "action", action, key });
   });
 
-  it.each(KEYS.flatMap((row) => row.keys).filter((key) => !key.startsWith("mod+") && key !== "Escape"))(
+  it.each(KEYS.flatMap((row) => row.keys).filter((key) => !key.includes("+") && key !== "Escape"))(
     "%s means nothing while a person types",
     (key) => {
       let meaning: Meaning = NONE;
@@ -33,6 +49,14 @@ describe("the table of keys", () => {
       expect(meaning).toEqual(NONE);
     },
   );
+
+  it("takes keys with ctrl, cmd or alt also while a person types", () => {
+    const held = KEYS.filter((row) => row.keys.some((key) => key.includes("+")));
+    expect(held.map((row) => row.action)).toEqual(["send", "queue", "pull", "commands"]);
+    for (const { action, keys } of held) {
+      for (const key of keys) expect(meaningOf(pressed(key, { typing: true }), NONE)).toMatchObject({ action });
+    }
+  });
 
   it("joins two keys only when the second comes soon", () => {
     const prefix = meaningOf(press("g"), NONE);
@@ -46,10 +70,13 @@ describe("the table of keys", () => {
   it("leaves the browser's own keys alone", () => {
     expect(meaningOf(press("r", { mod: true }), NONE)).toEqual(NONE);
     expect(meaningOf(press("1", { alt: true }), NONE)).toEqual(NONE);
-    expect(meaningOf(press("ArrowUp", { alt: true }), NONE)).toEqual(NONE);
+    expect(meaningOf(press("ArrowLeft", { alt: true }), NONE)).toEqual(NONE);
+    expect(meaningOf(press("K", { mod: true, shift: true }), NONE)).toEqual(NONE);
+    expect(meaningOf(press("k", { mod: true, alt: true }), NONE)).toEqual(NONE);
   });
 
   it("names keys for people", () => {
-    expect(["mod+Enter", "ArrowDown", "Escape", "g i"].map(keyLabel)).toEqual(["Ctrl Enter", "↓", "Esc", "g i"]);
+    const keys = ["mod+shift+Enter", "mod+k", "alt+ArrowUp", "ArrowDown", "Escape", "g i"];
+    expect(keys.map(keyLabel)).toEqual(["Ctrl ⇧ ↵", "Ctrl K", "Alt ↑", "↓", "Esc", "g i"]);
   });
 });

@@ -6,8 +6,10 @@ import { createInboxActions } from "./data/inbox-actions.ts";
 import { openStore, type Store } from "./data/store.ts";
 import { createKeyActions } from "./key-actions.ts";
 import { ensureToken, forgetToken } from "./login.ts";
+import { createChime } from "./news/chime.ts";
 import { Frame, type Toast } from "./parts/frame.tsx";
 import { SignedOut } from "./parts/signed-out.tsx";
+import { wantsSound } from "./parts/wishes.tsx";
 import { createRouter } from "./router.ts";
 
 const TOAST_MS = 5000;
@@ -35,10 +37,11 @@ function start(root: HTMLElement, token: string): void {
   const api = createApi({ token, fetch: (...args) => fetch(...args), onUnauthorized });
   store = openStore(api);
   const app: App = {
-    ...{ api, store, say, nowMs },
+    ...{ api, store, say, nowMs, drafts: new Map(), answers: new Map() },
     router: createRouter(window),
     keys: createKeyActions(document),
     inbox: createInboxActions({ api, store, say }),
+    chime: createChime(wantsSound, new AbortController().signal),
   };
   render(h(Frame, { app, toast }), root);
 }

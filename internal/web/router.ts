@@ -6,6 +6,7 @@ export const ROUTES = {
   lanes: "/lanes",
   lane: "/lanes/:id",
   changes: "/lanes/:id/changes",
+  logs: "/lanes/:id/logs",
   drift: "/lanes/:id/drift",
   terminal: "/lanes/:id/terminal",
   health: "/health",

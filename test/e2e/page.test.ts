@@ -203,6 +203,7 @@ describe("the page", () => {
       lanes: "/lanes",
       lane: `/lanes/${lane.id}`,
       changes: `/lanes/${lane.id}/changes`,
+      logs: `/lanes/${lane.id}/logs`,
       drift: `/lanes/${lane.id}/drift`,
       health: "/health",
     };

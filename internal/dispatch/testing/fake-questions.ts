@@ -59,6 +59,7 @@ function question(id: string, jobId: string, attempt: number): InboxItem {
     urgency: "normal",
     state: { phase: "open" },
     delivered: false,
+    isRead: false,
     createdAtMs: 1,
     changedAtMs: 1,
     expiresAtMs: null,

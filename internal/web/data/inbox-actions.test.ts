@@ -76,6 +76,15 @@ describe("what a person does with items", () => {
     expect(posted).toEqual(["f/done {}", "q/done {}"]);
   });
 
+  it("marks what was read, without bringing back what was just put away", async () => {
+    const { actions, posted, changed } = open();
+    actions.answer(question, "red");
+    actions.markRead(question, true);
+    await vi.advanceTimersByTimeAsync(10);
+    expect(posted).toEqual(['q/read {"read":true}']);
+    expect(changed).toEqual(["hide", "item"]);
+  });
+
   it("undoes in the order in which things were done, also when the server is slow", async () => {
     const { actions, posted } = open();
     actions.snooze(failed, 1000);

@@ -14,6 +14,8 @@ export interface InboxActions extends Disposable {
   done(item: InboxRow): void;
   snooze(item: InboxRow, forMs: number): void;
   reopen(item: InboxRow): void;
+  /** Seen by a person, or as new. Whether it waits is another matter. */
+  markRead(item: InboxRow, isRead: boolean): void;
   /** Takes the last act back, if there is one that can be. */
   undo(): boolean;
 }
@@ -128,6 +130,16 @@ export function createInboxActions(deps: {
       store.changeInbox({ type: "unhide", id: item.id });
     });
   };
+  /** Not one of the acts: an item that was just put away stays out of sight. */
+  const markRead = async (item: InboxRow, read: boolean) => {
+    try {
+      const path = `/v1/inbox/${encodeURIComponent(item.id)}/read`;
+      store.changeInbox({ type: "item", item: await api.call<ApiInboxItem>("POST", path, { read }) });
+    } catch (error) {
+      // The page itself says when the daemon is away.
+      if (!(error instanceof ApiError) || error.status !== 0) say(`Not marked: ${describeError(error)}`);
+    }
+  };
   const flush = () => {
     for (const { send } of [...pending.values()]) send();
   };
@@ -138,6 +150,7 @@ export function createInboxActions(deps: {
     done: (item) => (canReopen(item.kind) ? act : defer)(item, { path: "done", said: "Done" }),
     snooze: (item, forMs) => act(item, { path: "snooze", body: { forMs }, said: "Snoozed" }),
     reopen: (item) => void post(item, "reopen").then((ok) => ok && say("Open again")),
+    markRead: (item, isRead) => void markRead(item, isRead),
     undo() {
       if (undo === null) return false;
       undo();

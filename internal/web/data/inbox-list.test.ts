@@ -14,7 +14,7 @@ function item(id: string, more: Partial<ApiInboxItem> = {}): ApiInboxItem {
   const createdAt = "2026-01-01T00:00:00.000Z";
   return {
     ...{ id, kind: "question", lane: "l1", laneName: "one", job: null, title: id, body: "long", choices: [] },
-    ...{ default: null, urgency: "normal", state: "open", answer: null, by: null, delivered: null },
+    ...{ default: null, urgency: "normal", state: "open", answer: null, by: null, delivered: null, read: false },
     ...{ snoozedUntil: null, createdAt, changedAt: createdAt, expiresAt: null, data: {} },
     ...more,
   };
@@ -57,6 +57,11 @@ describe("the list of items", () => {
     expect(ids(head(all, ""))).toBe("");
   });
 
+  it("drops what is no more", () => {
+    const all = head(EMPTY_INBOX, "fedc", "c");
+    expect(ids(reduceInbox(all, { type: "removed", ids: ["e", "x"] }))).toBe("fdc");
+  });
+
   it("changes an item in its place, or takes it out when it fits no more", () => {
     const all = head(EMPTY_INBOX, "cba");
     const named = reduceInbox(all, { type: "item", item: item("b", { title: "new" }) });
@@ -89,6 +94,7 @@ describe("the list of items", () => {
       state: "done",
       kind: "drift",
       lane: "l1",
+      q: null,
     });
     expect(filterOf(new URLSearchParams("state=nonsense"))).toEqual(NO_FILTER);
   });

@@ -6,6 +6,8 @@ export interface InboxFilter {
   readonly kind: string | null;
   /** A lane's id. */
   readonly lane: string | null;
+  /** Part of the title or the body. */
+  readonly q: string | null;
 }
 
 /** An item without its body, which may be long: that is fetched when the item is opened. */
@@ -34,10 +36,12 @@ export type InboxAction =
   | { readonly type: "more"; readonly filter: InboxFilter; readonly before: string; readonly page: ApiInboxPage }
   /** One item as it is now. */
   | { readonly type: "item"; readonly item: ApiInboxItem }
+  /** These are no more. */
+  | { readonly type: "removed"; readonly ids: readonly unknown[] }
   | { readonly type: "hide"; readonly id: string }
   | { readonly type: "unhide"; readonly id: string };
 
-export const NO_FILTER: InboxFilter = { state: "open", kind: null, lane: null };
+export const NO_FILTER: InboxFilter = { state: "open", kind: null, lane: null, q: null };
 
 export const EMPTY_INBOX: InboxList = {
   filter: NO_FILTER,
@@ -64,6 +68,8 @@ export function reduceInbox(list: InboxList, action: InboxAction): InboxList {
     }
     case "item":
       return withItem(list, action.item);
+    case "removed":
+      return { ...list, rows: list.rows.filter(({ id }) => !action.ids.includes(id)) };
     case "hide":
       return { ...list, hidden: new Set([...list.hidden, action.id]) };
     case "unhide":
@@ -99,11 +105,12 @@ export function filterOf(query: URLSearchParams): InboxFilter {
     state: state === "snoozed" || state === "done" ? state : "open",
     kind: query.get("kind"),
     lane: query.get("lane"),
+    q: query.get("q"),
   };
 }
 
 export function sameFilter(a: InboxFilter, b: InboxFilter): boolean {
-  return a.state === b.state && a.kind === b.kind && a.lane === b.lane;
+  return a.state === b.state && a.kind === b.kind && a.lane === b.lane && a.q === b.q;
 }
 
 /** A fresh first page replaces everything that is not older than its last item; what was fetched beyond it stays. */

@@ -125,6 +125,7 @@ export function openStore(api: Api): Store {
   const onEntry = (entry: ApiFeedEntry) => {
     if (entry.type.startsWith("inbox.")) {
       const id = typeof entry.data.id === "string" ? entry.data.id : null;
+      if (Array.isArray(entry.data.ids)) changeInbox({ type: "removed", ids: entry.data.ids });
       // One further down than the first page, which is fetched in any case.
       if (id !== null && inbox.value.rows.findIndex((row) => row.id === id) >= PAGE) void fetchItem(id).catch(() => {});
       fetchHead.wish();
@@ -201,6 +202,7 @@ function inboxPath(filter: InboxFilter, before: string | null): string {
   const query = new URLSearchParams({ state: filter.state, limit: String(PAGE) });
   if (filter.kind !== null) query.set("kind", filter.kind);
   if (filter.lane !== null) query.set("lane", filter.lane);
+  if (filter.q !== null) query.set("q", filter.q);
   if (before !== null) query.set("before", before);
   return `/v1/inbox?${query}`;
 }

@@ -1,8 +1,10 @@
 import type { RefObject, VNode } from "preact";
-import { useState } from "preact/hooks";
 import type { ApiInboxItem } from "../../protocol/index.ts";
+import type { App } from "../app.ts";
+import { useKept, useKeys } from "./hooks.ts";
 
 interface AnswerProps {
+  readonly app: App;
   readonly item: ApiInboxItem;
   readonly onAnswer: (answer: string) => void;
   /** Where the keys `r` and `x` put the focus. */
@@ -66,17 +68,19 @@ function Choices({ item, onAnswer }: Pick<AnswerProps, "item" | "onAnswer">): VN
   );
 }
 
-/** A text, sent by its button or by ctrl or cmd with enter. */
+/** A text, sent by its button or by the key for it. */
 function Words(
-  props: Pick<AnswerProps, "item" | "field"> & {
+  props: Pick<AnswerProps, "app" | "item" | "field"> & {
     readonly label: string;
     readonly button: "Send" | "Deny";
     readonly onSend: (text: string) => void;
   },
 ): VNode {
   const { item, button } = props;
-  const [text, setText] = useState("");
+  // Also when the answer is taken back, and the item is here again.
+  const [text, setText] = useKept(props.app.answers, item.id, "");
   const send = () => props.onSend(text.trim());
+  useKeys(props.app, { send });
   const id = `answer-${item.id}`;
   return (
     <form
@@ -92,12 +96,7 @@ function Words(
         class="input"
         rows={3}
         value={text}
-        onInput={(event) => setText(event.currentTarget.value)}
-        onKeyDown={(event) => {
-          if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
-          event.preventDefault();
-          send();
-        }}
+        onInput={({ currentTarget }) => setText(() => currentTarget.value)}
       />
       <p class="actions">
         <button

@@ -76,15 +76,18 @@ export function CommandBar({ app, onClose }: { readonly app: App; readonly onClo
 }
 
 function commandsOf(app: App): readonly Command[] {
-  const actions = KEYS.filter((row) => row.action !== "commands" && app.keys.has(row.action)).flatMap((row) =>
-    (row.action === "choose" ? row.keys.slice(0, 0) : row.keys.slice(0, 1)).map((key) => ({
-      ...{ id: row.action, label: row.label, key },
-      run: () => void app.keys.run(row.action, key),
-    })),
-  );
+  const can = KEYS.filter((row) => row.action !== "commands" && row.action !== "choose" && app.keys.has(row.action));
+  const actions = can.map(({ action, label, keys: [key = ""] }) => ({
+    ...{ id: action, label, key },
+    run: () => void app.keys.run(action, key),
+  }));
+  const choices = app.keys.choices().map((choice, at) => ({
+    ...{ id: `choose ${at}`, label: `Answer: ${choice}`, key: String(at + 1) },
+    run: () => void app.keys.run("choose", String(at + 1)),
+  }));
   const lanes = [...(app.store.lanes.value?.values() ?? [])].map((lane) => ({
     ...{ id: lane.id, label: `Lane ${lane.name}`, key: null },
     run: () => app.router.go(toPath("lane", { id: lane.id })),
   }));
-  return [...actions, ...lanes];
+  return [...choices, ...actions, ...lanes];
 }

@@ -4,6 +4,7 @@ import { useLayoutEffect, useRef } from "preact/hooks";
 /** A dialog of the browser's own: it keeps the focus, Escape closes it, and the focus returns where it was. */
 export function Dialog(props: {
   readonly title: string;
+  readonly isWide?: boolean;
   readonly onClose: () => void;
   readonly children: ComponentChildren;
 }): VNode {
@@ -20,7 +21,7 @@ export function Dialog(props: {
     };
   }, []);
   return (
-    <dialog ref={element} aria-label={props.title} onClose={props.onClose}>
+    <dialog ref={element} class={props.isWide ? "is-wide" : ""} aria-label={props.title} onClose={props.onClose}>
       <div class="dialog-body">
         <header class="dialog-head">
           <h2>{props.title}</h2>

@@ -1,11 +1,11 @@
-import { effect, type ReadonlySignal } from "@preact/signals";
+import type { ReadonlySignal } from "@preact/signals";
 import { h, type VNode } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { App } from "../app.ts";
 import { waitingCount } from "../data/inbox-list.ts";
+import { useNews } from "../news/use-news.ts";
 import { type RouteName, toPath } from "../router.ts";
 import { SCREENS } from "../screens/registry.ts";
-import { announcement, latestOf, newerThan, notify } from "./announce.ts";
 import { showCount } from "./badge.ts";
 import { CommandBar } from "./command-bar.tsx";
 import { useKeys } from "./hooks.ts";
@@ -16,9 +16,6 @@ export interface Toast {
   readonly message: string;
   readonly undo: (() => void) | null;
 }
-
-/** Notifications at once; the rest is in the list. */
-const NOTIFIED_MAX = 3;
 
 const NAV = [
   ["inbox", "Inbox"],
@@ -33,13 +30,16 @@ export function Frame({ app, toast }: { readonly app: App; readonly toast: Reado
   const waiting = waitingCount(app.store.inbox.value);
   const news = useNews(app);
   const goTo = (name: RouteName) => () => app.router.go(toPath(name));
+  /** To a screen of the lane that is shown, or from there back to its work. */
   const goView = (name: RouteName) => () => {
-    const id = app.router.place.value.params.id;
-    return id === undefined ? false : app.router.go(toPath(name, { id }));
+    const { params, name: now } = app.router.place.value;
+    return params.id === undefined ? false : app.router.go(toPath(now === name ? "lane" : name, { id: params.id }));
   };
   useKeys(app, {
     ...{ "go.inbox": goTo("inbox"), "go.lanes": goTo("lanes"), "go.health": goTo("health") },
-    ...{ "view.changes": goView("changes"), "view.drift": goView("drift"), "view.terminal": goView("terminal") },
+    "go.tasks": () => app.router.go(toPath("inbox", {}, { kind: "approval" })),
+    ...{ "view.changes": goView("changes"), "view.drift": goView("drift") },
+    ...{ "view.logs": goView("logs"), "view.terminal": goView("terminal") },
     new: () => app.router.go(`${toPath("lanes")}?new`),
     undo: () => app.inbox.undo(),
     keys: () => setDialog("keys"),
@@ -137,24 +137,7 @@ function ToastView({ toast }: { readonly toast: Toast | null }): VNode {
   );
 }
 
-/** Tells of items that have come since the page was opened: to screen readers, and to the desktop. */
-function useNews(app: App): string {
-  const [news, setNews] = useState("");
-  useEffect(() => {
-    let since: string | null = null;
-    return effect(() => {
-      const { fetched, filter, rows } = app.store.inbox.value;
-      if (!fetched || filter.state !== "open") return;
-      const fresh = since === null ? [] : newerThan(rows, since);
-      since = latestOf(rows, since);
-      for (const row of fresh.slice(-NOTIFIED_MAX)) notify(row, app.router.go);
-      if (fresh.length > 0) setNews(announcement(fresh));
-    });
-  }, [app]);
-  return news;
-}
-
 function isAt(place: RouteName | null, name: RouteName): boolean {
   if (place === name) return true;
-  return name === "lanes" && (place === "lane" || place === "changes" || place === "drift" || place === "terminal");
+  return name === "lanes" && place !== null && place !== "inbox" && place !== "health";
 }

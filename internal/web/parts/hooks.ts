@@ -1,15 +1,17 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { describeError } from "../api.ts";
 import type { App } from "../app.ts";
 import type { Deeds } from "../key-actions.ts";
 
-/** Offers these deeds to the keyboard while the part is shown. They may change with every drawing. */
-export function useKeys(app: App, deeds: Deeds): void {
-  const latest = useRef(deeds);
-  latest.current = deeds;
-  useEffect(() => {
+/** Offers these deeds (and numbered choices) to the keyboard while the part is shown. They may change with every drawing. */
+export function useKeys(app: App, deeds: Deeds, choices: readonly string[] = []): void {
+  const latest = useRef({ deeds, choices });
+  latest.current = { deeds, choices };
+  // Before it is drawn: the very next key is for what can be seen.
+  useLayoutEffect(() => {
     const names = Object.keys(deeds) as (keyof Deeds)[];
-    return app.keys.bind(Object.fromEntries(names.map((name) => [name, (key: string) => latest.current[name]?.(key)])));
+    const bound = names.map((name) => [name, (key: string) => latest.current.deeds[name]?.(key)] as const);
+    return app.keys.bind(Object.fromEntries(bound), () => latest.current.choices);
     // The names of a part's deeds do not change, only what they do.
   }, [app]);
 }
@@ -27,6 +29,27 @@ export function useMedia(query: string): boolean {
   return matches;
 }
 
+/** Does a person look at this tab: is it in sight, and has it the focus? */
+export function isLookedAt(): boolean {
+  return !document.hidden && document.hasFocus();
+}
+
+/** As {@link isLookedAt}; follows it. */
+export function useLookedAt(): boolean {
+  const [isNow, setNow] = useState(isLookedAt);
+  useEffect(() => onLookChange(() => setNow(isLookedAt())), []);
+  return isNow;
+}
+
+/** Calls `look` whenever {@link isLookedAt} may have changed; returns the end of it. */
+export function onLookChange(look: () => void): () => void {
+  const stop = new AbortController();
+  document.addEventListener("visibilitychange", look, stop);
+  addEventListener("focus", look, stop);
+  addEventListener("blur", look, stop);
+  return () => stop.abort();
+}
+
 /** Is the tab in sight? */
 export function useVisible(): boolean {
   const [isVisible, setVisible] = useState(!document.hidden);
@@ -36,6 +59,21 @@ export function useVisible(): boolean {
     return () => document.removeEventListener("visibilitychange", look);
   }, []);
   return isVisible;
+}
+
+/** More texts are not kept: what is written is sent, or forgotten. */
+const KEPT_MAX = 100;
+
+/** As a state, but what was written under `key` is there again when the part is shown again. */
+export function useKept<T>(kept: Map<string, T>, key: string, initial: T): [T, (change: (before: T) => T) => void] {
+  const [value, setValue] = useState(() => kept.get(key) ?? initial);
+  useLayoutEffect(() => {
+    kept.delete(key);
+    if (value !== initial) kept.set(key, value);
+    const [oldest] = kept.size > KEPT_MAX ? kept.keys() : [];
+    if (oldest !== undefined) kept.delete(oldest);
+  }, [value]);
+  return [value, setValue];
 }
 
 /** What a fetch has brought. While it is done again the last answer stays. */

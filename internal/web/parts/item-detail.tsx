@@ -4,12 +4,13 @@ import type { ApiInboxItem } from "../../protocol/index.ts";
 import type { App } from "../app.ts";
 import { byWords, canReopen } from "../data/inbox-actions.ts";
 import type { InboxRow } from "../data/inbox-list.ts";
-import { formatAge, formatSpan } from "../format.ts";
+import { formatAgo, formatSpan } from "../format.ts";
 import { renderMarkdown } from "../markdown.ts";
 import { toPath } from "../router.ts";
 import { Answer } from "./answer.tsx";
 import { useFetched, useKeys } from "./hooks.ts";
 import { Kind } from "./item-row.tsx";
+import { useReadMark } from "./read-mark.ts";
 import { SnoozeMenu } from "./snooze.tsx";
 
 /** One item: what it says, and everything that can be done with it. */
@@ -23,7 +24,7 @@ export function ItemDetail(props: {
   readonly onBack: () => void;
 }): VNode {
   const { app, id, row } = props;
-  const round = `${row?.changedAt} ${row?.state} ${row?.delivered} ${app.store.connection.value.kind}`;
+  const round = `${row?.changedAt} ${row?.state} ${row?.delivered} ${row?.read} ${app.store.connection.value.kind}`;
   const { value: item, failure } = useFetched(id, round, (key, signal) => app.store.fetchItem(key, signal));
   return (
     <article class="detail" aria-label="Item">
@@ -53,6 +54,7 @@ function Known(props: Parameters<typeof ItemDetail>[0] & { readonly item: ApiInb
   const field = useRef<HTMLTextAreaElement | null>(null);
   const [isDenying, setDenying] = useState(false);
   const [isSnoozing, setSnoozing] = useState(false);
+  const { isNew, toggle: toggleRead } = useReadMark(app, item);
   const isWaiting = item.state === "open" || item.state === "snoozed";
   const canAnswer = isWaiting && (item.kind === "question" || item.choices.length > 0);
   const canOpenAgain = item.state === "snoozed" || (item.state === "done" && canReopen(item.kind));
@@ -73,21 +75,24 @@ function Known(props: Parameters<typeof ItemDetail>[0] & { readonly item: ApiInb
   useLayoutEffect(() => {
     if (isDenying) field.current?.focus();
   }, [isDenying]);
-  useKeys(app, {
-    choose: (key) => {
-      const choice = item.choices[Number(key) - 1];
-      return isWaiting && choice !== undefined ? answer(choice) : false;
+  const choices = isWaiting ? item.choices : [];
+  const deeds = {
+    choose: (key: string) => {
+      const choice = choices[Number(key) - 1];
+      return choice !== undefined ? answer(choice) : false;
     },
     reply: () => (canAnswer ? field.current?.focus() : false),
     approve: () => (isWaiting && yes !== undefined ? answer(yes) : false),
     deny: () => (isWaiting && no !== undefined ? deny() : false),
     done: () => (isWaiting ? done() : false),
     snooze: () => (isWaiting ? setSnoozing(true) : false),
+    read: () => (isWaiting ? toggleRead() : false),
     undo: () => {
       if (app.inbox.undo()) return true;
       return canOpenAgain ? app.inbox.reopen(item) : false;
     },
-  });
+  };
+  useKeys(app, deeds, choices);
   return (
     <>
       <header class="detail-head">
@@ -95,24 +100,19 @@ function Known(props: Parameters<typeof ItemDetail>[0] & { readonly item: ApiInb
           <Kind kind={item.kind} />
           {item.urgency === "high" ? <span class="urgent">Urgent</span> : null}
           {item.lane === null ? null : <a href={toPath("lane", { id: item.lane })}>{item.laneName ?? item.lane}</a>}
-          <time dateTime={item.createdAt}>{formatAge(item.createdAt, app.nowMs.value)}</time>
+          <time dateTime={item.createdAt}>{formatAgo(item.createdAt, app.nowMs.value)}</time>
         </p>
         <h2>{item.title}</h2>
         <Outcome app={app} item={item} />
       </header>
       {item.body === "" ? null : renderMarkdown(item.body)}
       <Facts item={item} />
-      {canAnswer ? <Answer item={item} onAnswer={answer} field={field} isDenying={isDenying} onDeny={deny} /> : null}
+      {canAnswer ? (
+        <Answer app={app} item={item} onAnswer={answer} field={field} isDenying={isDenying} onDeny={deny} />
+      ) : null}
       <p class="actions detail-actions">
         {isWaiting ? (
-          <>
-            <button type="button" class="button" onClick={done}>
-              Done <kbd>e</kbd>
-            </button>
-            <button type="button" class="button" onClick={() => setSnoozing(true)}>
-              Snooze… <kbd>h</kbd>
-            </button>
-          </>
+          <WaitingActs item={item} isNew={isNew} onDone={done} onSnooze={() => setSnoozing(true)} onRead={toggleRead} />
         ) : null}
         {canOpenAgain ? (
           <button type="button" class="button" onClick={() => app.inbox.reopen(item)}>
@@ -130,6 +130,29 @@ function Known(props: Parameters<typeof ItemDetail>[0] & { readonly item: ApiInb
           }}
         />
       ) : null}
+    </>
+  );
+}
+
+/** What can be done with an item that waits, beside answering it. */
+function WaitingActs(props: {
+  readonly item: ApiInboxItem;
+  readonly isNew: boolean;
+  readonly onDone: () => void;
+  readonly onSnooze: () => void;
+  readonly onRead: () => void;
+}): VNode {
+  return (
+    <>
+      <button type="button" class="button" onClick={props.onDone}>
+        {canReopen(props.item.kind) ? "Done" : "Done, unanswered"} <kbd>e</kbd>
+      </button>
+      <button type="button" class="button" onClick={props.onSnooze}>
+        Snooze… <kbd>h</kbd>
+      </button>
+      <button type="button" class="button" onClick={props.onRead}>
+        {props.isNew ? "Mark as read" : "Mark as new"} <kbd>m</kbd>
+      </button>
     </>
   );
 }

@@ -3,6 +3,7 @@ import type { App } from "../app.ts";
 import type { InboxRow } from "../data/inbox-list.ts";
 import { formatAge } from "../format.ts";
 import { Icon } from "./icon.tsx";
+import { isNews } from "./read-mark.ts";
 
 /** Kinds in words. */
 const KIND_WORDS: Readonly<Record<string, string>> = {
@@ -38,10 +39,11 @@ export function Kind({ kind }: { readonly kind: string }): VNode {
 /** One item in the list. */
 export function ItemRow({ app, row }: { readonly app: App; readonly row: InboxRow }): VNode {
   return (
-    <div class="item-row">
+    <div class={`item-row ${isNews(row) ? "" : "is-read"}`}>
       <div class="item-row-head">
         <Kind kind={row.kind} />
         {row.urgency === "high" ? <span class="urgent">Urgent</span> : null}
+        {isNews(row) ? <span class="badge attention">New</span> : null}
         <span class="item-row-lane">{row.laneName ?? ""}</span>
         <time class="age" dateTime={row.createdAt} title={new Date(row.createdAt).toLocaleString()}>
           {formatAge(row.createdAt, app.nowMs.value)}

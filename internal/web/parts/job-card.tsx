@@ -2,10 +2,12 @@ import type { VNode } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { ApiJob } from "../../protocol/index.ts";
 import type { App } from "../app.ts";
+import { shellLineOf } from "../data/draft.ts";
 import { followJob } from "../data/follow-job.ts";
 import { EMPTY_TIMELINE, type Timeline } from "../data/timeline.ts";
-import { formatAge, formatCount, formatDuration, formatLarge } from "../format.ts";
+import { formatAgo, formatCount, formatDuration, formatLarge } from "../format.ts";
 import { renderMarkdown } from "../markdown.ts";
+import { toPath } from "../router.ts";
 import { useVisible } from "./hooks.ts";
 import { Output } from "./output.ts";
 import { StateWord } from "./state-word.tsx";
@@ -16,13 +18,16 @@ export function hasEnded(job: ApiJob): boolean {
   return job.endedAt !== null;
 }
 
+/** What can be done with a job: end it, take it back before it begins, try it once more. */
+export type JobAct = "cancel" | "withdraw" | "retry";
+
 /** One job of a lane: what was asked, what happened, how it ended. The one under way is followed as it goes. */
 export function JobCard(props: {
   readonly app: App;
   readonly job: ApiJob;
   /** Its steps are shown from the beginning: it is the newest. */
   readonly isNewest: boolean;
-  readonly onAct: (job: ApiJob, act: "cancel" | "retry") => void;
+  readonly onAct: (job: ApiJob, act: JobAct) => void;
 }): VNode {
   const { app, job, isNewest } = props;
   const [isOpen, setOpen] = useState<boolean | null>(null);
@@ -46,7 +51,12 @@ export function JobCard(props: {
         )}
         <Acts {...props} />
       </p>
-      {job.detail === null ? null : <p class="quiet">{job.detail}</p>}
+      {job.detail === null && !job.question ? null : (
+        <p class="meta">
+          {job.detail}
+          {job.question ? <a href={toPath("inbox", {}, { item: job.question })}>Answer it</a> : null}
+        </p>
+      )}
       {shows ? <Steps app={app} job={job} /> : null}
       <Result job={job} shows={shows} />
     </article>
@@ -54,12 +64,12 @@ export function JobCard(props: {
 }
 
 function Acts({ job, onAct }: Parameters<typeof JobCard>[0]): VNode | null {
-  const act = (what: "cancel" | "retry", words: string) => (
+  const act = (what: JobAct, words: string) => (
     <button type="button" class="button plain" onClick={() => onAct(job, what)}>
       {words}
     </button>
   );
-  if (job.state === "queued") return act("cancel", "Take back");
+  if (job.state === "queued") return act("withdraw", "Take back");
   return ["failed", "lost", "cancelled"].includes(job.state) ? act("retry", "Try again") : null;
 }
 
@@ -122,17 +132,14 @@ function Facts({ app, job }: { readonly app: App; readonly job: ApiJob }): VNode
       {job.stuck ? <span class="badge warn">no progress</span> : null}
       {job.truncated ? <span class="badge warn">output cut</span> : null}
       <time dateTime={job.createdAt} title={new Date(job.createdAt).toLocaleString()}>
-        {job.endedAt === null ? `since ${new Date(job.createdAt).toLocaleTimeString()}` : formatAge(job.createdAt, now)}
+        {job.endedAt === null ? `since ${new Date(job.createdAt).toLocaleTimeString()}` : formatAgo(job.createdAt, now)}
       </time>
     </>
   );
 }
 
 function commandText(job: ApiJob): string {
-  const argv = job.argv ?? [];
-  // As the page itself sends commands.
-  const words = argv[0] === "sh" && argv[1] === "-c" && argv.length === 3 ? argv.slice(2) : argv;
-  return clipped(words.join(" "));
+  return clipped(shellLineOf(job.argv) ?? (job.argv ?? []).join(" "));
 }
 
 function clipped(text: string): string {

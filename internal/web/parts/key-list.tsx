@@ -6,7 +6,7 @@ import { Dialog } from "./dialog.tsx";
 export function KeyList({ onClose }: { readonly onClose: () => void }): VNode {
   const groups = [...new Set(KEYS.map((row) => row.group))];
   return (
-    <Dialog title="Keys" onClose={onClose}>
+    <Dialog title="Keys" isWide onClose={onClose}>
       <div class="key-groups">
         {groups.map((group) => (
           <section key={group}>

@@ -38,7 +38,7 @@ export function LaneHead(props: {
       </div>
       <p class="meta">
         <StateWord state={lane.state} />
-        <span title="Branch">{lane.branch}</span>
+        <span>branch {lane.branch}</span>
         <span title="Agent">{lane.agent ?? "usual agent"}</span>
         {lane.queued > 0 ? <span>{lane.queued} queued</span> : null}
         <GitFacts lane={lane} />

@@ -1,7 +1,7 @@
 import type { VNode } from "preact";
 import type { ApiLane } from "../../protocol/index.ts";
 import type { App } from "../app.ts";
-import { formatAge, formatCount } from "../format.ts";
+import { formatAgo, formatCount } from "../format.ts";
 import { toPath } from "../router.ts";
 import { StateWord } from "./state-word.tsx";
 
@@ -20,11 +20,11 @@ export function LaneRow(props: { readonly app: App; readonly lane: ApiLane; read
         {lane.drift.length > 0 ? <span class="badge warn">drift</span> : null}
       </span>
       <span class="lane-facts">
-        <span title="Branch">{lane.branch}</span>
+        <span>branch {lane.branch}</span>
         {lane.agent === null ? null : <span title="Agent">{lane.agent}</span>}
         {lane.queued > 0 ? <span>{lane.queued} queued</span> : null}
         <GitFacts lane={lane} />
-        {lane.since === null ? null : <span>{formatAge(lane.since, app.nowMs.value)}</span>}
+        {lane.since === null ? null : <span title="In this state">{formatAgo(lane.since, app.nowMs.value)}</span>}
       </span>
       {lane.cause === null ? null : <span class="lane-cause">{lane.cause.message}</span>}
     </li>

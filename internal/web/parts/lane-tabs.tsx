@@ -4,6 +4,7 @@ import { type RouteName, toPath } from "../router.ts";
 const TABS = [
   ["lane", "Work"],
   ["changes", "Changes"],
+  ["logs", "Logs"],
   ["drift", "Drift"],
   ["terminal", "Terminal"],
 ] as const satisfies readonly (readonly [RouteName, string])[];

@@ -6,6 +6,7 @@ import type { App } from "../app.ts";
 import { toVisible } from "../diff/parse-patch.ts";
 import { Confirm } from "../parts/dialog.tsx";
 import { useFetched, useKeys } from "../parts/hooks.ts";
+import { useNeighbours } from "../parts/neighbours.ts";
 import { PlainTable } from "../parts/scroll-box.tsx";
 import { StateWord } from "../parts/state-word.tsx";
 import { toPath } from "../router.ts";
@@ -17,6 +18,12 @@ const ACTIONS = {
   "waiting-for-idle": "It is made anew as soon as its job has ended.",
   held: "This lane keeps its container until you say otherwise.",
   recreating: "It is being made anew.",
+} as const;
+
+const POLICIES = {
+  "when-idle": "made anew when it drifts and is idle",
+  now: "made anew as soon as it drifts",
+  hold: "never made anew by itself",
 } as const;
 
 /** Where a lane's container differs from what is wanted, and making it anew. */
@@ -68,12 +75,17 @@ function Fields({ app, lane }: { readonly app: App; readonly lane: ApiLane }): V
     app.api.call<ApiDrift>("GET", `/v1/lanes/${id}/drift`, undefined, { signal }),
   );
   useKeys(app, { back: () => app.router.go(toPath("lane", { id: lane.id })) });
+  useNeighbours(app, lane, "drift");
   return (
-    <>
+    <div class="drift">
       <p class="meta">
         <StateWord state={lane.state} />
-        <span>generation {lane.generation}</span>
-        <span title="What is done about drift">{drift === null ? "" : `policy: ${drift.policy}`}</span>
+        <span title="How many containers this lane has had">generation {lane.generation}</span>
+        {drift === null ? null : <span>{POLICIES[drift.policy]}</span>}
+      </p>
+      <p class="quiet">
+        Drift is what differs between the container as it is wanted and as it runs: settings that were changed since it
+        was made, or the container changed by hand.
       </p>
       {failure === null ? null : (
         <p class="notice bad" role="alert">
@@ -99,7 +111,7 @@ function Fields({ app, lane }: { readonly app: App; readonly lane: ApiLane }): V
           ))}
         </PlainTable>
       )}
-    </>
+    </div>
   );
 }
 

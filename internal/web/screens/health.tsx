@@ -75,7 +75,7 @@ function Daemon({ status, nowMs }: { readonly status: ApiStatus; readonly nowMs:
   return (
     <dl class="facts">
       <Fact name="Version" value={`${status.version}, build ${status.build.slice(0, 12)}`} />
-      <Fact name="Runs since" value={formatSpan(nowMs - Date.parse(status.startedAt))} />
+      <Fact name="Runs for" value={formatSpan(nowMs - Date.parse(status.startedAt))} />
       <Fact
         name="Engine"
         value={

@@ -5,8 +5,8 @@ import { filterOf, type InboxFilter, type InboxList, type InboxRow, shownRows } 
 import { useKeys, useMedia } from "../parts/hooks.ts";
 import { ItemDetail } from "../parts/item-detail.tsx";
 import { ItemRow, KINDS, kindWord } from "../parts/item-row.tsx";
-import { NotifyButton } from "../parts/notify.tsx";
 import { focusRow, WindowList } from "../parts/window-list.tsx";
+import { Wishes } from "../parts/wishes.tsx";
 import { toPath } from "../router.ts";
 import type { ScreenProps } from "./screen.ts";
 
@@ -26,7 +26,8 @@ export function Inbox({ app, place }: ScreenProps): VNode {
   const list = app.store.inbox.value;
   const rows = shownRows(list);
   const kindField = useRef<HTMLSelectElement>(null);
-  useEffect(() => app.store.showInbox(filter), [filter.state, filter.kind, filter.lane]);
+  const searchField = useRef<HTMLInputElement>(null);
+  useEffect(() => app.store.showInbox(filter), [filter.state, filter.kind, filter.lane, filter.q]);
 
   const first = rows[0]?.id;
   const chosen = opened ?? (isWide ? (first ?? null) : null);
@@ -58,6 +59,7 @@ export function Inbox({ app, place }: ScreenProps): VNode {
     },
     undo: () => app.inbox.undo(),
     filter: () => kindField.current?.focus(),
+    search: () => searchField.current?.focus(),
   });
   /** The item that is shown goes: what follows it takes its place, and the focus. */
   const leave = () => {
@@ -71,7 +73,7 @@ export function Inbox({ app, place }: ScreenProps): VNode {
       <section class="inbox-list" aria-label="Items">
         <div class="bar">
           <h1>Inbox</h1>
-          <NotifyButton app={app} />
+          <Wishes app={app} />
         </div>
         <nav class="tabs" aria-label="State">
           {TABS.map(([state, label]) => (
@@ -85,7 +87,7 @@ export function Inbox({ app, place }: ScreenProps): VNode {
             </a>
           ))}
         </nav>
-        <Filters app={app} filter={filter} field={kindField} onChange={(next) => go(null, next)} />
+        <Filters app={app} filter={filter} field={kindField} search={searchField} onChange={(next) => go(null, next)} />
         <ListState app={app} list={list} rows={rows} />
         <WindowList
           label={`Items, ${filter.state}`}
@@ -139,11 +141,11 @@ function ListState(props: {
   }
   if (!list.fetched) return <p class="quiet pad">Loading…</p>;
   if (rows.length > 0) return null;
-  const isFiltered = list.filter.kind !== null || list.filter.lane !== null;
+  const isFiltered = list.filter.kind !== null || list.filter.lane !== null || list.filter.q !== null;
   const texts = { open: "Nothing needs you.", snoozed: "Nothing is snoozed.", done: "Nothing has been done yet." };
   return (
     <div class="empty">
-      <p class="empty-title">{isFiltered ? "Nothing of that kind." : texts[list.filter.state]}</p>
+      <p class="empty-title">{isFiltered ? "Nothing is like that." : texts[list.filter.state]}</p>
       {list.filter.state === "open" && !isFiltered ? (
         <p class="quiet">Questions, failures and finished work of your lanes appear here by themselves.</p>
       ) : null}
@@ -155,12 +157,23 @@ function Filters(props: {
   readonly app: App;
   readonly filter: InboxFilter;
   readonly field: { current: HTMLSelectElement | null };
+  readonly search: { current: HTMLInputElement | null };
   readonly onChange: (filter: InboxFilter) => void;
 }): VNode {
   const { filter, onChange } = props;
   const lanes = [...(props.app.store.lanes.value?.values() ?? [])].sort((a, b) => a.name.localeCompare(b.name));
   return (
     <div class="filters">
+      <input
+        ref={props.search}
+        class="input"
+        type="search"
+        aria-label="Search items"
+        placeholder="Search"
+        maxLength={200}
+        value={filter.q ?? ""}
+        onInput={(event) => onChange({ ...filter, q: event.currentTarget.value || null })}
+      />
       <select
         ref={props.field}
         class="input"
@@ -194,7 +207,7 @@ function Filters(props: {
 
 function toInbox(filter: InboxFilter, item: string | null): string {
   const state = filter.state === "open" ? null : filter.state;
-  return toPath("inbox", {}, { state, kind: filter.kind, lane: filter.lane, item });
+  return toPath("inbox", {}, { state, kind: filter.kind, lane: filter.lane, q: filter.q, item });
 }
 
 /** Moves the focus from row to row without opening any. */

@@ -7,7 +7,7 @@ import type { ScreenProps } from "./screen.ts";
 /** What stands around the screens of a lane beside its work: name, tabs, and what to say where there is no such lane. */
 export function LanePage(
   props: ScreenProps & {
-    readonly at: "changes" | "drift" | "terminal";
+    readonly at: "changes" | "logs" | "drift" | "terminal";
     readonly title: string;
     readonly isWide?: boolean;
     /** Buttons beside the title. */

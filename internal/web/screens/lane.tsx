@@ -1,11 +1,13 @@
 import type { VNode } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { ApiJob, ApiLane } from "../../protocol/index.ts";
-import { describeError } from "../api.ts";
+import { ApiError, describeError } from "../api.ts";
+import { EMPTY_DRAFT, withJob } from "../data/draft.ts";
 import { Confirm } from "../parts/dialog.tsx";
-import { useKeys } from "../parts/hooks.ts";
-import { hasEnded, JobCard } from "../parts/job-card.tsx";
+import { useKept, useKeys } from "../parts/hooks.ts";
+import { hasEnded, type JobAct, JobCard } from "../parts/job-card.tsx";
 import { LaneHead } from "../parts/lane-head.tsx";
+import { useNeighbours } from "../parts/neighbours.ts";
 import { PromptBox } from "../parts/prompt-box.tsx";
 import { useJobs } from "../parts/use-jobs.ts";
 import { toPath } from "../router.ts";
@@ -44,30 +46,38 @@ function Known({ app, lane }: ScreenProps & { readonly lane: ApiLane }): VNode {
   const [isStopping, setStopping] = useState(false);
   const field = useRef<HTMLTextAreaElement | null>(null);
   const running = jobs?.find((job) => !hasEnded(job) && job.state !== "queued");
+  const queued = jobs?.findLast((job) => job.state === "queued");
+  const [draft, setDraft] = useKept(app.drafts, lane.id, EMPTY_DRAFT);
   const newest = jobs?.findLast((job) => job.startedAt !== null);
   const end = useRef<HTMLDivElement>(null);
   useFollowEnd(end);
 
-  const act = async (job: ApiJob, what: "cancel" | "retry") => {
+  const act = async (job: ApiJob, what: JobAct): Promise<boolean> => {
     try {
       put(await app.api.call<ApiJob>("POST", `/v1/jobs/${job.id}/${what}`, undefined, { key: crypto.randomUUID() }));
+      return true;
     } catch (error) {
-      app.say(describeError(error));
+      const hasStarted = error instanceof ApiError && error.code === "job.started";
+      app.say(hasStarted ? "Too late: it has just begun, and goes on." : describeError(error));
+      return false;
     }
   };
-  const neighbour = (by: 1 | -1) => {
-    const order = [...(app.store.lanes.value?.values() ?? [])].sort((a, b) => a.name.localeCompare(b.name));
-    const next = order[order.findIndex((one) => one.id === lane.id) + by];
-    return next ? app.router.go(toPath("lane", { id: next.id })) : false;
+  /** A queued job back into the box, if it still waits. Its text is in the box or in its job, at every moment. */
+  const pull = async (job: ApiJob) => {
+    if (withJob(draft, job) === null)
+      return app.say("The box cannot hold that job as well: empty it, or press “Take back” at the job.");
+    if (!(await act(job, "withdraw"))) return;
+    setDraft((before) => withJob(before, job) ?? before);
+    field.current?.focus();
   };
   useKeys(app, {
     new: () => field.current?.focus(),
     reply: () => field.current?.focus(),
+    pull: () => (queued ? void pull(queued) : false),
     stop: () => (running ? setStopping(true) : false),
     back: () => app.router.go(toPath("lanes")),
-    "lane.previous": () => neighbour(-1),
-    "lane.next": () => neighbour(1),
   });
+  useNeighbours(app, lane, "lane");
 
   return (
     <div class="page-body lane-screen">
@@ -98,7 +108,7 @@ function Known({ app, lane }: ScreenProps & { readonly lane: ApiLane }): VNode {
             app={app}
             job={job}
             isNewest={job.id === newest?.id}
-            onAct={(one, what) => void act(one, what)}
+            onAct={(one, what) => void (what === "withdraw" && withJob(draft, one) ? pull(one) : act(one, what))}
           />
         ))}
       </div>
@@ -106,6 +116,9 @@ function Known({ app, lane }: ScreenProps & { readonly lane: ApiLane }): VNode {
       <PromptBox
         app={app}
         lane={lane}
+        draft={draft}
+        onDraft={setDraft}
+        canPull={queued !== undefined}
         field={field}
         hasSession={jobs?.some((job) => job.session !== null) ?? false}
         isBusy={running !== undefined}

@@ -10,6 +10,7 @@ export const SCREENS: Readonly<Record<RouteName, Screen>> = {
   lanes: Lanes,
   lane: LaneScreen,
   changes: lazy(async () => (await import("./changes.tsx")).Changes),
+  logs: lazy(async () => (await import("./logs.tsx")).Logs),
   drift: lazy(async () => (await import("./drift.tsx")).Drift),
   terminal: lazy(async () => (await import("./terminal.tsx")).Terminal),
   health: lazy(async () => (await import("./health.tsx")).Health),
