@@ -4,7 +4,9 @@ import { AppError, hasCode } from "../base/index.ts";
 import { type ChosenBranch, chooseBranch } from "./choose-branch.ts";
 import type { Repository } from "./describe-repository.ts";
 import type { HardenedGit } from "./hardened-git.ts";
+import { filledSubmodules } from "./remove-worktree.ts";
 import { foreignOwner, makeFolder } from "./repository-owner.ts";
+import { shieldSubmodules } from "./submodules.ts";
 import { canonicalPath, findWorktreeGitDir, listWorktrees, type WorktreeEntry } from "./worktree-list.ts";
 import { markMade, startOf } from "./worktree-mark.ts";
 
@@ -63,6 +65,8 @@ export async function addWorktree(git: HardenedGit, wanted: AddWorktree): Promis
       await checkOut(git, own, path, signal);
     }
     const adopted = (await startOf(own)) === null;
+    if (adopted) await refuseFilled(git, { gitDir, path: entry.path, branch, signal });
+    await shieldSubmodules(git, { gitDir: own, signal });
     return { path: entry.path, gitDir: own, branch, commit, createdBranch: false, createdWorktree: false, adopted };
   }
   if (await isOccupied(path)) {
@@ -82,6 +86,7 @@ export async function addWorktree(git: HardenedGit, wanted: AddWorktree): Promis
     await checkHead(own, branch);
     await markMade(own, commit);
     await checkOut(git, own, path, signal);
+    await shieldSubmodules(git, { gitDir: own, signal });
     return { path, gitDir: own, branch, commit, createdBranch, createdWorktree: true, adopted: false };
   } catch (error) {
     await rollBack(git, gitDir, path, createdBranch ? { ref: `refs/heads/${branch}`, commit } : null);
@@ -94,6 +99,25 @@ function targetOf(chosen: ChosenBranch, path: string): readonly string[] {
   const { branch, commit, upstream } = chosen;
   const track = upstream === null ? ["--no-track", "-b", branch] : ["--track", "-b", branch];
   return [...track, "--", path, upstream ?? commit];
+}
+
+/** Git dirs of submodules that the host has filled are out of a lane's sight: git there would die over them. */
+async function refuseFilled(
+  git: HardenedGit,
+  found: {
+    readonly gitDir: string;
+    readonly path: string;
+    readonly branch: string;
+    readonly signal: AbortSignal | undefined;
+  },
+): Promise<void> {
+  const { gitDir, path, branch, signal } = found;
+  const filled = await filledSubmodules(git, { repo: { gitDir }, path, signal });
+  if (filled.length === 0) return;
+  throw conflict(
+    `the work tree ${path} has submodules with files (${filled.map((name) => JSON.stringify(name)).join(", ")}), whose git dirs no lane can see`,
+    `empty them first (git -C ${path} submodule deinit --all), or start a new branch: --from ${branch}`,
+  );
 }
 
 /** The entry that can be taken over, null when there is none. */

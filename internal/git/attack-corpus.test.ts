@@ -104,6 +104,12 @@ const others = () => [
   t.raw(t.path, "config", "--local", "--list"),
 ];
 
+/** What a developer, or their editor, asks plain git in the lane's work tree. */
+async function typeInWorktree(): Promise<void> {
+  const texts = ["status", "status -uall", "diff", "diff HEAD", "add -A", "stash", "commit -am x", "checkout -q HEAD^"];
+  for (const text of texts) await attempt(() => t.raw(lane.worktree, ...text.split(" ")));
+}
+
 describe("the attack corpus", () => {
   it.each(ATTACK_CORPUS)(
     "$name: does no harm to a host whose lanes have a git dir of their own",
@@ -144,6 +150,20 @@ describe("the attack corpus", () => {
       expect([outside.harm(), others()]).toEqual([[], before]);
       expect(t.raw(t.path, "rev-list", "--count", "target..lane1")).toBe("0");
       expect(t.raw(join(t.root, "target"), "status", "--porcelain")).toBe("");
+    },
+    SLOW_MS,
+  );
+
+  it.each(ATTACK_CORPUS.filter(({ typed }) => typed))(
+    "$name: does no harm to who types plain git in the worktree",
+    async ({ plant }) => {
+      const agent = (cwd: string, ...args: string[]) =>
+        cwd === lane.worktree && args[0] !== "init" ? lane.inside(...args) : t.raw(cwd, ...args);
+      plant({ worktree: lane.worktree, gitDir: lane.private, common: lane.private, agent }, outside);
+      expect(await lane.sync()).toMatchObject({ held: null, diverged: false });
+      expect(t.raw(lane.worktree, "status", "--porcelain")).toBe("");
+      await typeInWorktree();
+      expect(outside.harm()).toEqual([]);
     },
     SLOW_MS,
   );

@@ -13,7 +13,8 @@ import {
 import { dirname, join } from "node:path";
 
 /**
- * What an agent could plant, as data: the 14 cases of the guarantees page section 6, and what it could do with nothing
+ * What an agent could plant, as data: the 14 cases of the guarantees page section 6, one more of a
+ * submodule, and what it could do with nothing
  * but files and names (its threats T3, T4, T15 and T27). For tests only. Each case writes below what its layout lets the
  * lane write, and nothing else.
  */
@@ -64,6 +65,8 @@ export function makeOutside(root: string): Outside {
 export interface Plant {
   readonly name: string;
   readonly plant: (reach: Reach, outside: Outside) => void;
+  /** Does no harm either to a developer who types plain git in the lane's work tree once the commits have come over. */
+  readonly typed?: true;
 }
 
 const HOOKS = ["pre-commit", "post-commit", "reference-transaction", "post-index-change", "post-checkout"];
@@ -124,14 +127,9 @@ export const ATTACK_CORPUS: readonly Plant[] = [
   { name: "11 COMMIT_EDITMSG link", plant: ({ gitDir }, { victim }) => link(victim, join(gitDir, "COMMIT_EDITMSG")) },
   {
     name: "12 submodule git dir with fsmonitor",
-    plant: ({ worktree, agent }, { trap }) => {
-      const module = join(worktree, "module");
-      agent(worktree, "init", "--quiet", module);
-      agent(module, "commit", "--quiet", "--allow-empty", "-m", "in the module");
-      agent(worktree, "add", "module");
-      writeFileSync(join(worktree, ".gitmodules"), '[submodule "module"]\n\tpath = module\n\turl = ./module\n');
-      agent(worktree, "add", ".gitmodules");
-      agent(worktree, "commit", "--quiet", "-m", "a module");
+    typed: true,
+    plant: (reach, { trap }) => {
+      const module = addModule(reach);
       configure(join(module, ".git"), `[core]\n\tfsmonitor = ${trap("submodule")}\n`);
     },
   },
@@ -151,6 +149,18 @@ export const ATTACK_CORPUS: readonly Plant[] = [
       writeFileSync(join(worktree, ".gitattributes"), "* filter=evil\n");
       const filter = trap("filter");
       configure(common, `[filter "evil"]\n\tclean = ${filter}\n\tsmudge = ${filter}\n\trequired = true\n`);
+    },
+  },
+  {
+    name: "15 an initialised submodule's git dir replaced",
+    typed: true,
+    plant: (reach, { trap }) => {
+      mkdirSync(join(reach.common, "modules"), { recursive: true });
+      const module = addModule(reach, "--separate-git-dir", join(reach.common, "modules", "module"));
+      rmSync(join(module, ".git"));
+      reach.agent(reach.worktree, "init", "--quiet", module);
+      reach.agent(module, "commit", "--quiet", "--allow-empty", "-m", "another one");
+      configure(join(module, ".git"), `[core]\n\tfsmonitor = ${trap("submodule-replaced")}\n`);
     },
   },
 ];
@@ -215,6 +225,18 @@ export const HOSTILE_TREES: readonly Plant[] = [
     },
   },
 ];
+
+/** A submodule in the work tree, and a commit that names it. */
+function addModule({ worktree, agent }: Reach, ...options: readonly string[]): string {
+  const module = join(worktree, "module");
+  agent(worktree, "init", "--quiet", ...options, module);
+  agent(module, "commit", "--quiet", "--allow-empty", "-m", "in the module");
+  agent(worktree, "add", "module");
+  writeFileSync(join(worktree, ".gitmodules"), '[submodule "module"]\n\tpath = module\n\turl = ./module\n');
+  agent(worktree, "add", ".gitmodules");
+  agent(worktree, "commit", "--quiet", "-m", "a module");
+  return module;
+}
 
 function configure(gitDir: string, text: string): void {
   appendFileSync(join(gitDir, "config"), text);

@@ -1,16 +1,8 @@
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  mkdirSync,
-  openSync,
-  readlinkSync,
-  readSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { closeSync, fstatSync, mkdirSync, readlinkSync, readSync, symlinkSync, writeFileSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
-import { errnoOf, throwIfAborted } from "../base/index.ts";
+import { throwIfAborted } from "../base/index.ts";
+import { hashFile, type LfsPointer, POINTER_MAX_BYTES, parsePointer, renderPointer } from "./lfs-pointer.ts";
+import { at, bytesOf, keepFolder, openAt, openRoot } from "./open-below.ts";
 
 /** What is copied at most. */
 export interface CopyLimits {
@@ -30,11 +22,10 @@ export interface CopiedFiles {
   readonly skipped: readonly string[];
 }
 
-const { O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
+/** Of the contents whose pointers are made. */
+const LFS_BYTES_MAX = 4 * 1024 ** 3;
 /** Between two breaths for others. */
 const AT_ONCE = 64;
-
-const bytesOf = (path: string): Buffer => Buffer.from(path, "latin1");
 
 /**
  * Copies files out of a work tree that somebody hostile writes at the same time, into a folder of ours that has nothing
@@ -45,14 +36,20 @@ export async function copyFiles(
   from: string,
   to: string,
   paths: readonly string[],
-  opts: { readonly limits: CopyLimits; readonly signal?: AbortSignal | undefined },
+  opts: {
+    readonly limits: CopyLimits;
+    /** Is it a file of git-lfs? Then its pointer is what is copied. */
+    readonly isLfs?: ((path: string) => boolean) | undefined;
+    readonly signal?: AbortSignal | undefined;
+  },
 ): Promise<CopiedFiles> {
-  const { limits, signal } = opts;
+  const { limits, signal, isLfs = () => false } = opts;
   const out = { copied: [] as string[], gone: [] as string[], special: [] as string[], skipped: [] as string[] };
-  const root = openSync(from, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  const root = openRoot(from);
   const folder = keepFolder(root);
   const links = new Set<string>();
   let left = limits.totalBytes;
+  let leftOfLfs = LFS_BYTES_MAX;
   try {
     for (const [n, path] of paths.entries()) {
       if (n % AT_ONCE === 0) {
@@ -64,13 +61,12 @@ export async function copyFiles(
         continue;
       }
       const slash = path.lastIndexOf("/");
-      const found = read(folder.open(path.slice(0, Math.max(slash, 0))), path.slice(slash + 1), limits.fileBytes);
-      if (found.kind === "file" || found.kind === "link") {
-        left -= found.kind === "file" ? found.content.length : 0;
-        out[place(to, path, found, links) ? "copied" : "skipped"].push(path);
-      } else {
-        out[found.kind].push(path);
-      }
+      const at = [folder.open(path.slice(0, Math.max(slash, 0))), path.slice(slash + 1)] as const;
+      const pointer = isLfs(path) ? await readPointer(...at, leftOfLfs, signal) : null;
+      leftOfLfs -= pointer?.size ?? 0;
+      const found = pointer === null ? read(...at, limits.fileBytes) : toFound(pointer);
+      left -= found.kind === "file" ? found.content.length : 0;
+      out[fate(to, path, found, links)].push(path);
     }
   } finally {
     folder.close();
@@ -79,44 +75,40 @@ export async function copyFiles(
   return out;
 }
 
-/** Opens folders below `root`, and keeps the last one: paths come in order. */
-function keepFolder(root: number) {
-  let last: { readonly path: string; readonly fd: number | null } = { path: "", fd: root };
-  const close = () => {
-    if (last.fd !== null && last.fd !== root) closeSync(last.fd);
-    last = { path: "", fd: root };
-  };
-  const open = (path: string): number | null => {
-    if (path === last.path) return last.fd;
-    close();
-    if (path === "") return root;
-    let at = root;
-    for (const name of path.split("/")) {
-      const next = openAt(at, name, O_DIRECTORY);
-      if (at !== root) closeSync(at);
-      if (typeof next === "string") {
-        last = { path, fd: null };
-        return null;
-      }
-      at = next;
-    }
-    last = { path, fd: at };
-    return at;
-  };
-  return { open, close };
+interface PointerFile extends LfsPointer {
+  readonly executable: boolean;
 }
 
-/** A descriptor, or why there is none. */
-function openAt(folder: number, name: string, flags: number): number | string {
+function toFound(file: PointerFile): Found {
+  return { kind: "file", content: Buffer.from(renderPointer(file)), executable: file.executable };
+}
+
+/** The pointer of a file's content; null for what is none, is one already, or is too large. */
+async function readPointer(
+  folder: number | null,
+  name: string,
+  maxBytes: number,
+  signal: AbortSignal | undefined,
+): Promise<PointerFile | null> {
+  const fd = folder === null ? "ENOENT" : openAt(folder, name, 0);
+  if (typeof fd === "string") return null;
   try {
-    return openSync(at(folder, name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | flags);
-  } catch (caught) {
-    return errnoOf(caught) ?? "EIO";
+    const facts = fstatSync(fd);
+    const { size } = facts;
+    if (!facts.isFile() || size > maxBytes || size === 0) return null;
+    const start = Buffer.alloc(Math.min(size, POINTER_MAX_BYTES));
+    readSync(fd, start, 0, start.length, 0);
+    if (size <= POINTER_MAX_BYTES && parsePointer(start.toString("latin1")) !== null) return null;
+    const pointer = await hashFile(fd, { maxBytes: size, signal });
+    return pointer === null ? null : { ...pointer, executable: isExecutable(facts) };
+  } finally {
+    closeSync(fd);
   }
 }
 
-const at = (folder: number, name: string): Buffer =>
-  Buffer.concat([Buffer.from(`/proc/self/fd/${folder}/`), bytesOf(name)]);
+function isExecutable({ mode }: { readonly mode: number }): boolean {
+  return (mode & 0o100) !== 0;
+}
 
 type Found =
   | { readonly kind: "file"; readonly content: Buffer; readonly executable: boolean }
@@ -142,7 +134,7 @@ function read(folder: number | null, name: string, maxBytes: number): Found {
     for (let got = 1; got > 0 && length < content.length; length += got) {
       got = readSync(fd, content, length, content.length - length, length);
     }
-    return { kind: "file", content: content.subarray(0, length), executable: (facts.mode & 0o100) !== 0 };
+    return { kind: "file", content: content.subarray(0, length), executable: isExecutable(facts) };
   } catch {
     return { kind: "skipped" };
   } finally {
@@ -156,6 +148,12 @@ function readLink(folder: number, name: string): Found {
   } catch {
     return { kind: "gone" };
   }
+}
+
+/** Places what is to be copied, and says what became of it. */
+function fate(to: string, path: string, found: Found, links: Set<string>): keyof CopiedFiles {
+  if (found.kind !== "file" && found.kind !== "link") return found.kind;
+  return place(to, path, found, links) ? "copied" : "skipped";
 }
 
 /**

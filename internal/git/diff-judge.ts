@@ -1,6 +1,7 @@
 import type { Change, ChangeStatus } from "./diff-parse.ts";
-import { type FileFlag, flagFiles, NESTED_MODE, needsText, SPECIAL_MODE } from "./flag-files.ts";
-import type { Call } from "./lane-diff.ts";
+import { type FileFlag, flagFiles, GITLINK, NESTED_MODE, needsText, SPECIAL_MODE } from "./flag-files.ts";
+import type { Call } from "./git-at.ts";
+import { type BlobLimits, readBlobs } from "./read-blobs.ts";
 
 /** A changed file as people see it. */
 export interface DiffFile {
@@ -21,19 +22,27 @@ export interface JudgedChange extends Change {
 }
 
 /** Larger files are not looked into; and not more than this of all of them together. */
-const TEXT_MAX_BYTES = 256 * 1024;
-const TEXTS_MAX_BYTES = 16 * 1024 * 1024;
+const LIMITS: BlobLimits = { blobBytes: 256 * 1024, totalBytes: 16 * 1024 * 1024 };
 const NONE = "000000";
 
-/** Gives each change its flags; what is in the files is read where it matters. */
-export async function judgeChanges(inLane: Call, changes: readonly Change[]): Promise<readonly JudgedChange[]> {
+/**
+ * Gives each change its flags; what is in the files is read where it matters.
+ * @param known tells which of these commits of submodules are on this host
+ */
+export async function judgeChanges(
+  inLane: Call,
+  changes: readonly Change[],
+  known: (commits: readonly string[]) => Promise<ReadonlySet<string>>,
+): Promise<readonly JudgedChange[]> {
+  const ofSubmodules = changes.flatMap(({ newMode, newBlob }) => (newMode === GITLINK ? [newBlob] : []));
+  const knownCommits = await known(ofSubmodules);
   const asking = changes.filter(needsText);
   const blobs = asking.flatMap(({ oldMode, oldBlob, newMode, newBlob }) => [
     ...(oldMode === NONE ? [] : [oldBlob]),
     ...(newMode === NONE ? [] : [newBlob]),
   ]);
-  const texts = await readBlobs(inLane, [...new Set(blobs)]);
-  const textOf = (mode: string, blob: string) => (mode === NONE ? null : (texts.get(blob) ?? null));
+  const texts = await readBlobs(inLane, [...new Set(blobs)], LIMITS);
+  const textOf = (mode: string, blob: string) => (mode === NONE ? null : toTextOrNull(texts.get(blob)));
   const flags = flagFiles(
     changes.map(({ path, oldMode, newMode, oldBlob, newBlob }) => ({
       path: toText(path),
@@ -41,6 +50,7 @@ export async function judgeChanges(inLane: Call, changes: readonly Change[]): Pr
       newMode,
       oldText: textOf(oldMode, oldBlob),
       newText: textOf(newMode, newBlob),
+      ...(newMode === GITLINK ? { isCommitKnown: knownCommits.has(newBlob) } : {}),
     })),
   );
   return changes.map((change, n) => ({ ...change, flags: flags[n] ?? [] }));
@@ -79,26 +89,6 @@ function toText(bytes: string): string {
   return Buffer.from(bytes, "latin1").toString("utf8");
 }
 
-/** Texts by blob; those that are too large are left out. */
-async function readBlobs(inLane: Call, blobs: readonly string[]): Promise<ReadonlyMap<string, string>> {
-  const texts = new Map<string, string>();
-  if (blobs.length === 0) return texts;
-  const ask = async (mode: string, ids: readonly string[]) =>
-    (await inLane(["cat-file", mode], { stdin: ids.map((id) => `${id}\n`).join("") })).stdout;
-  let left = TEXTS_MAX_BYTES;
-  const small = (await ask("--batch-check", blobs)).split("\n").flatMap((line) => {
-    const [id = "", type, size] = line.split(" ");
-    if (type !== "blob" || Number(size) > TEXT_MAX_BYTES || Number(size) > left) return [];
-    left -= Number(size);
-    return [id];
-  });
-  if (small.length === 0) return texts;
-  const output = await ask("--batch", small);
-  for (let at = 0; at < output.length; ) {
-    const end = output.indexOf("\n", at);
-    const [id = "", , size] = output.slice(at, end).split(" ");
-    texts.set(id, toText(output.slice(end + 1, end + 1 + Number(size))));
-    at = end + 1 + Number(size) + 1;
-  }
-  return texts;
+function toTextOrNull(bytes: string | undefined): string | null {
+  return bytes === undefined ? null : toText(bytes);
 }

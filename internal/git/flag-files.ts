@@ -17,12 +17,14 @@ export interface FlagInput {
   readonly oldText: string | null;
   /** Of a link: its target. Null also when it was too large to be looked into. */
   readonly newText: string | null;
+  /** Of a submodule: has the repository's own copy of it this commit? Left out when nobody has looked. */
+  readonly isCommitKnown?: boolean | undefined;
 }
 
 const NONE = "000000";
 const EXECUTABLE = "100755";
 const LINK = "120000";
-const GITLINK = "160000";
+export const GITLINK = "160000";
 export const NESTED_MODE = "040000";
 export const SPECIAL_MODE = "060000";
 
@@ -60,7 +62,7 @@ function flagsOf(file: FlagInput, bare: ReadonlySet<string>): readonly FileFlag[
   if ([...bare].some((folder) => isBelow(file.path, folder))) {
     add("nested-repository", "git takes this folder for a bare repository, and obeys its settings and hooks");
   }
-  if (file.newMode === GITLINK) add("submodule", "a commit of another repository, which git fetches");
+  if (file.newMode === GITLINK) add("submodule", whatSubmoduleNames(file));
   const found = PATH_RULES.find((rule) => rule.path.test(path));
   if (found) add(found.code, found.message);
   if (file.newMode === LINK) add("link-outside", whereLinkLeaves(file));
@@ -84,6 +86,12 @@ function bareRepositories(paths: readonly string[]): ReadonlySet<string> {
 function isBelow(path: string, folder: string): boolean {
   if (folder !== ".") return path.startsWith(`${folder}/`);
   return /^(HEAD|config|objects\/.+|refs\/.+|hooks\/.+|packed-refs)$/.test(path);
+}
+
+function whatSubmoduleNames({ isCommitKnown }: FlagInput): string {
+  const fetched = "a commit of another repository, which git fetches";
+  if (isCommitKnown !== false) return fetched;
+  return `${fetched}; no copy of it on this host has that commit: if only the lane has, push it there from the submodule first`;
 }
 
 function whereLinkLeaves({ path, newText }: FlagInput): string | null {

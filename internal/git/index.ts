@@ -9,13 +9,21 @@ export { diffLane } from "./lane-diff.ts";
 export { countOnlyInLane, countUnimported, markOfBranch, removeLaneRefs } from "./lane-refs.ts";
 export { hasOwnConfig, laneConfig, type SeedFile, seedOfLane } from "./lane-seed.ts";
 export { laneTip } from "./lane-tip.ts";
+export { countMissingLfs } from "./lfs-objects.ts";
 export { locateGitDir } from "./locate-repository.ts";
 export { mergeLane } from "./merge-lane.ts";
 export { noticesOf } from "./notices.ts";
 export { onlyInLane } from "./only-in-lane.ts";
 export { pushBranch } from "./push-branch.ts";
 export { markOfRef, readFileAt } from "./read-file-at.ts";
-export { countIgnored, removeWorktree, renderLosses, type WorktreeLosses, worktreeLosses } from "./remove-worktree.ts";
+export {
+  countIgnored,
+  releaseWorktree,
+  removeWorktree,
+  renderLosses,
+  type WorktreeLosses,
+  worktreeLosses,
+} from "./remove-worktree.ts";
 export { type LaneSide, type SyncOutcome, syncLane } from "./sync-lane.ts";
 export { startOfWorktree } from "./worktree-mark.ts";
 export { type WorktreeQuery, type WorktreeStatus, worktreeStatus } from "./worktree-status.ts";

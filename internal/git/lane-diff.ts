@@ -6,7 +6,10 @@ import { addUnpatched, type DiffFile, judgeChanges, toFile } from "./diff-judge.
 import { type Change, cutPatch, parseChanges } from "./diff-parse.ts";
 import { makeScratch, type Scratch } from "./diff-scratch.ts";
 import { filtersOff, LIST_CONFIG } from "./filters.ts";
+import type { Call } from "./git-at.ts";
 import type { Config, GitCall, HardenedGit } from "./hardened-git.ts";
+import { findPulled, lfsPaths } from "./lfs-index.ts";
+import { knownSubmoduleCommits } from "./submodules.ts";
 import { openWorktree } from "./worktree-status.ts";
 
 /** What is to be compared. */
@@ -119,7 +122,9 @@ export async function diffLane(git: HardenedGit, query: LaneDiffQuery): Promise<
     skipped: beside.skipped.filter(isAsked),
   };
   const shown = addUnpatched(changes, hidden, (path) => untracked.has(path));
-  const judged = await judgeChanges(inLane, shown.slice(0, limits.listed));
+  const judged = await judgeChanges(inLane, shown.slice(0, limits.listed), (commits) =>
+    knownSubmoduleCommits(git, { gitDir: query.gitDir, commits, signal }),
+  );
   const open = new Set([...uncommitted.stdout.split("\0"), ...Object.values(hidden).flat()]);
   const sum = (of: (change: Change) => number | null) =>
     changes.reduce((total, change) => total + (of(change) ?? 0), 0);
@@ -145,12 +150,6 @@ function isWithin(path: string, asked: string | undefined): boolean {
 function withLineEnd(patch: string): string {
   return patch === "" ? "" : `${patch}\n`;
 }
-
-/** Git in the lane's git dir on the host, on the scratch index. */
-export type Call = (
-  args: readonly string[],
-  more?: Partial<GitCall>,
-) => Promise<{ readonly stdout: string; readonly cut: boolean }>;
 
 /** What is in the work tree and cannot be in an index, or is too large for it. */
 interface Beside extends Pick<CopiedFiles, "special" | "skipped"> {
@@ -203,7 +202,10 @@ async function findBase(
   });
 }
 
-/** Brings the scratch index up to what is in the work tree. */
+/**
+ * Brings the scratch index up to what is in the work tree. `inLane` works on that index. Of files of git-lfs it gets the
+ * pointers, as git-lfs would make them.
+ */
 async function indexWorktree(
   inLane: Call,
   worktree: string,
@@ -214,18 +216,22 @@ async function indexWorktree(
   const names = async (args: readonly string[], filters: Config) =>
     (await inLane([...args, "-z"], { workTree: worktree, filters })).stdout.split("\0").filter((name) => name !== "");
   const filters = inLane(LIST_CONFIG, { bytes: undefined }).then(({ stdout }) => filtersOff(stdout));
-  const [changed, untracked] = await Promise.all([
+  const [found, untracked] = await Promise.all([
     filters.then((off) => names(["diff-files", "--name-only", "--ignore-submodules=all"], off)),
     // Reads no file but those that say what is ignored.
     names(["ls-files", "--others", "--exclude-standard"], []),
   ]);
   const isNested = (path: string) => path.endsWith("/") || /(^|\/)\.git(\/|$)/i.test(path);
+  const lfs = new Set(await lfsPaths(inLane, [...found, ...untracked]));
+  const ofLfs = found.filter((path) => lfs.has(path));
+  const pulled = new Set((await findPulled(inLane, worktree, ofLfs, { signal })).map(({ path }) => path));
+  const changed = found.filter((path) => !pulled.has(path));
   const all = [...new Set([...changed, ...untracked])].sort();
   const copied = await copyFiles(
     worktree,
     scratch.tree,
     all.filter((path) => !isNested(path)),
-    { limits, signal },
+    { limits, signal, isLfs: (path) => lfs.has(path) },
   );
   const update = async (paths: readonly string[], how: readonly string[], more: Partial<GitCall>) => {
     const stdin = Buffer.from(paths.map((path) => `${path}\0`).join(""), "latin1");

@@ -6,6 +6,7 @@ import { filtersOff, LIST_CONFIG } from "./filters.ts";
 import type { Config, HardenedGit } from "./hardened-git.ts";
 import { drivenFiles, driversOff, mergeMessage, squashMessage } from "./merge-parts.ts";
 import { findTarget, type MergeInto, type MergeTarget, moveTarget, refuseLanes } from "./merge-target.ts";
+import { knownSubmoduleCommits } from "./submodules.ts";
 
 /** How a lane's commits come into a branch. `auto`: by moving the branch where that is enough. */
 export type MergeStrategy = "auto" | "ff" | "merge" | "squash";
@@ -121,6 +122,7 @@ async function mergeTrees(
   const judged = await judgeChanges(
     (args, more) => git({ ...onProbation, bytes: true, ...more, args }),
     parseChanges(stdout),
+    (commits) => knownSubmoduleCommits(git, { gitDir, commits, signal }),
   );
   const flagged = judged.filter(({ flags }) => flags.length > 0).map((change) => toFile(change, false));
   return { tree, flagged };

@@ -1,6 +1,6 @@
 import { AppError, hasCode } from "../base/index.ts";
 import type { HardenedGit } from "./hardened-git.ts";
-import { switchWorktree, updateWorktree } from "./merge-worktree.ts";
+import { switchWorktree, updateWorktree, type WorktreeUpdate } from "./merge-worktree.ts";
 import type { HostWorktree } from "./refresh-index.ts";
 import { canonicalPath, findWorktreeGitDir, listWorktrees } from "./worktree-list.ts";
 
@@ -13,18 +13,9 @@ export interface MergeTarget {
 }
 
 /** Who merges where. */
-export interface MergeInto {
-  /** The repository's own git dir. */
-  readonly gitDir: string;
-  /** The lane's name, for messages. */
-  readonly lane: string;
-  /** Short name of the branch. */
-  readonly into: string;
+export interface MergeInto extends WorktreeUpdate {
   /** Work trees that lanes write: they are never updated from here. Canonical paths. */
   readonly ofLanes: readonly string[];
-  /** Folder of ours for what is made on the way. */
-  readonly scratch: string;
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** Looks the branch up. @throws usage.invalid for no branch */

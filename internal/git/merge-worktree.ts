@@ -4,7 +4,6 @@ import { parseChanges } from "./diff-parse.ts";
 import { makeScratch } from "./diff-scratch.ts";
 import { filtersOff, LIST_CONFIG } from "./filters.ts";
 import type { GitCall, HardenedGit } from "./hardened-git.ts";
-import type { MergeInto } from "./merge-target.ts";
 import { type HostWorktree, whyNotMovable } from "./refresh-index.ts";
 import { parseStatus } from "./worktree-status.ts";
 
@@ -13,6 +12,19 @@ const CHECKOUT_TIMEOUT_MS = 5 * 60_000;
 const NAMES_SHOWN = 5;
 /** Its configuration is often the system's, which hardened calls do not read. */
 const ALWAYS_A_FILTER = "lfs";
+
+/** For what a work tree is updated. */
+export interface WorktreeUpdate {
+  /** The repository's own git dir. */
+  readonly gitDir: string;
+  /** The lane's name, for messages. */
+  readonly lane: string;
+  /** Short name of the branch. */
+  readonly into: string;
+  /** Folder of ours for what is made on the way. */
+  readonly scratch: string;
+  readonly signal?: AbortSignal | undefined;
+}
 
 /** Paths are bytes, one in each character. */
 type Run = (args: readonly string[], more?: Partial<GitCall>) => Promise<string>;
@@ -25,7 +37,7 @@ type Run = (args: readonly string[], more?: Partial<GitCall>) => Promise<string>
  */
 export async function updateWorktree(
   git: HardenedGit,
-  wanted: MergeInto,
+  wanted: WorktreeUpdate,
   worktree: HostWorktree,
   { before, after }: { readonly before: string; readonly after: string },
 ): Promise<void> {
@@ -162,7 +174,7 @@ function isBelowAny(path: string, parents: ReadonlySet<string>): boolean {
 }
 
 function inTheWay(
-  wanted: MergeInto,
+  wanted: WorktreeUpdate,
   worktree: HostWorktree,
   why: string,
   paths: readonly string[],

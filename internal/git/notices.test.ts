@@ -21,6 +21,9 @@ it("tells of pointers of git-lfs and of empty submodules, wherever they are name
   t.raw(t.path, "add", ".");
   expect(await told()).toEqual([
     expect.stringContaining("git-lfs"),
-    expect.stringContaining("git submodule update --init"),
+    expect.stringMatching(/run `git remote add origin .* `git submodule update --init`/),
   ]);
+  t.write(join(t.path, ".gitmodules"), '[submodule "x"]\n\tpath = x\n\turl = https://example.test/x\n');
+  t.raw(t.path, "add", ".");
+  expect((await told())[1]).toContain("run `git submodule update --init`");
 });

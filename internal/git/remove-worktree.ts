@@ -1,8 +1,8 @@
 import { readdir, stat } from "node:fs/promises";
-import { join } from "node:path";
-import { AppError } from "../base/index.ts";
+import { AppError, errnoOf } from "../base/index.ts";
 import type { Repository } from "./describe-repository.ts";
 import type { HardenedGit } from "./hardened-git.ts";
+import { listSubmodules, unshieldSubmodules } from "./submodules.ts";
 import { canonicalPath, findWorktreeGitDir, listWorktrees } from "./worktree-list.ts";
 import { openWorktree, type WorktreeQuery, worktreeStatus } from "./worktree-status.ts";
 
@@ -14,6 +14,12 @@ export interface WorktreeLosses {
   readonly commits: number;
   /** Filled submodules: they are never opened on the host, so nobody knows what is in them. */
   readonly submodules: readonly string[];
+}
+
+/** Which work tree, and what somebody has seen of it. */
+interface LossesQuery extends WorktreeQuery {
+  /** Filled submodules into which somebody else has looked: what was found there is theirs to tell. */
+  readonly lookedInto?: ReadonlySet<string> | undefined;
 }
 
 /** So many names are listed before "and n more". */
@@ -28,7 +34,7 @@ const NAMES_SHOWN = 3;
  */
 export async function removeWorktree(
   git: HardenedGit,
-  wanted: WorktreeQuery & { readonly repo: Pick<Repository, "gitDir">; readonly force: boolean },
+  wanted: LossesQuery & { readonly repo: Pick<Repository, "gitDir">; readonly force: boolean },
 ): Promise<{ readonly removed: boolean }> {
   const { gitDir } = wanted.repo;
   const signal = wanted.signal;
@@ -46,7 +52,7 @@ export async function removeWorktree(
     );
   }
   if (there && !wanted.force) {
-    const losses = await worktreeLosses(git, { repo: wanted.repo, path, signal });
+    const losses = await worktreeLosses(git, { ...wanted, path });
     if (losses !== null) throw wouldLose(path, losses);
   }
   // Always forced, our own check stands above: git's check would enter submodules, whose configuration a lane writes.
@@ -54,11 +60,18 @@ export async function removeWorktree(
   return { removed: true };
 }
 
+/** Gives a work tree that outlives its lane back: git enters its submodules again. One that is gone is fine. */
+export async function releaseWorktree(git: HardenedGit, query: WorktreeQuery): Promise<void> {
+  const own = await findWorktreeGitDir(query.repo.gitDir, await canonicalPath(query.path));
+  if (own !== null) await unshieldSubmodules(git, { gitDir: own, signal: query.signal });
+}
+
 /** What removing the work tree would lose; null for nothing. */
-export async function worktreeLosses(git: HardenedGit, query: WorktreeQuery): Promise<WorktreeLosses | null> {
+export async function worktreeLosses(git: HardenedGit, query: LossesQuery): Promise<WorktreeLosses | null> {
   const status = await worktreeStatus(git, { ...query, base: null });
   const commits = status.branch === null ? await unreferenced(git, query, status.commit) : 0;
-  const submodules = await filledSubmodules(git, query);
+  const filled = await filledSubmodules(git, query);
+  const submodules = filled.filter((name) => !query.lookedInto?.has(name));
   const { changed, untracked } = status;
   if (changed.length + untracked.length + commits + submodules.length === 0) return null;
   return { changed, untracked, commits, submodules };
@@ -97,16 +110,18 @@ async function unreferenced(git: HardenedGit, query: WorktreeQuery, commit: stri
   return Number((await git({ gitDir, cwd: gitDir, signal: query.signal, args })).stdout);
 }
 
-async function filledSubmodules(git: HardenedGit, query: WorktreeQuery): Promise<readonly string[]> {
-  const own = await findWorktreeGitDir(query.repo.gitDir, query.path);
-  if (own === null) return [];
-  const { stdout } = await git({ gitDir: own, cwd: own, signal: query.signal, args: ["ls-files", "--stage", "-z"] });
-  const links = stdout.split("\0").filter((line) => line.startsWith("160000 "));
+/** Submodules of a work tree in whose folders there is something. They are not opened. */
+export async function filledSubmodules(git: HardenedGit, query: WorktreeQuery): Promise<readonly string[]> {
+  const { path, gitDir } = await openWorktree(query);
   const filled = await Promise.all(
-    links.map(async (line) => {
-      const name = line.slice(line.indexOf("\t") + 1);
-      const names = await readdir(join(query.path, name)).catch(() => []);
-      return names.length > 0 ? [name] : [];
+    (await listSubmodules(git, { gitDir, signal: query.signal })).map(async (bytes) => {
+      const folder = Buffer.concat([Buffer.from(`${path}/`), Buffer.from(bytes, "latin1")]);
+      // Something else than a folder in its place is in no commit either.
+      const isEmpty = await readdir(folder).then(
+        (names) => names.length === 0,
+        (error: unknown) => errnoOf(error) === "ENOENT",
+      );
+      return !isEmpty ? [Buffer.from(bytes, "latin1").toString("utf8")] : [];
     }),
   );
   return filled.flat();

@@ -1,3 +1,4 @@
+import { bringContents, changesSince, shieldNew } from "./after-import.ts";
 import { decideSync, needsAncestry } from "./decide-sync.ts";
 import type { HardenedGit } from "./hardened-git.ts";
 import { checkWhole, importBundle } from "./import-bundle.ts";
@@ -154,7 +155,10 @@ async function settleIndex(
 ): Promise<void> {
   const { gitDir, lane, branch } = wanted;
   if ((await whyNotMovable(own, branch, undefined)) !== null) return;
-  await refreshIndex(git, own, { from, look });
+  const changed = changesSince(git, own, from);
+  const brought = changed.then((changes) => bringContents(git, own, { gitDir, changes }));
+  const [changes] = await Promise.all([changed, refreshIndex(git, own, { from, look }), brought]);
+  await shieldNew(git, own, changes);
   await git({ gitDir, cwd: gitDir, args: ["update-ref", "--no-deref", "-d", laneRef(lane, "pending")] });
 }
 

@@ -1,6 +1,8 @@
-import { AppError } from "../base/index.ts";
+import { AppError, hasCode } from "../base/index.ts";
 import type { Repository } from "./describe-repository.ts";
+import type { Call } from "./git-at.ts";
 import type { HardenedGit } from "./hardened-git.ts";
+import { findPulled, lfsPaths, recordPulled } from "./lfs-index.ts";
 import { canonicalPath, findWorktreeGitDir } from "./worktree-list.ts";
 
 /** How a work tree stands. */
@@ -28,7 +30,8 @@ export interface WorktreeQuery {
 }
 
 /**
- * Looks at a work tree without writing to it or to the repository, and without entering submodules.
+ * Looks at a work tree without writing to it or to the repository, and without entering submodules. Of files of git-lfs
+ * that have come into the work tree, the time is put on record in its index.
  * @param query.base any name of a commit; null to leave `ahead` and `behind` at 0, as is done for an unknown one
  * @throws lane.worktree_missing, git.failed, timeout
  */
@@ -49,7 +52,7 @@ export async function worktreeStatus(
     "--no-ahead-behind",
   ];
   const { stdout } = await git({ ...at, workTree: path, args });
-  const status = parseStatus(stdout);
+  const status = withoutPulled(parseStatus(stdout), await pulledFiles(git, query, { path, gitDir }, stdout));
   return { ...status, ...(query.base === null ? { ahead: 0, behind: 0 } : await compare(git, at, query.base)) };
 }
 
@@ -79,6 +82,30 @@ export function parseStatus(output: string): Omit<WorktreeStatus, "ahead" | "beh
     else if (line.startsWith("u ")) changed.push(afterFields(line, 10));
   }
   return { branch, commit, changed, untracked, dirty: changed.length + untracked.length };
+}
+
+/** Paths that differ from the index in nothing but that git-lfs has put the content where the pointer was. */
+async function pulledFiles(
+  git: HardenedGit,
+  { signal }: WorktreeQuery,
+  { path, gitDir }: { readonly path: string; readonly gitDir: string },
+  output: string,
+): Promise<ReadonlySet<string>> {
+  const lines = output.split("\0").filter((line) => /^1 \.M .{4} (\d+) \1 \1 /.test(line));
+  const paths = lines.map((line) => Buffer.from(afterFields(line, 8)).toString("latin1"));
+  const run: Call = (args, more) => git({ gitDir, cwd: gitDir, signal, bytes: true, ...more, args });
+  const pulled = await findPulled(run, path, await lfsPaths(run, paths), { signal });
+  await recordPulled(run, path, pulled).catch((error: unknown) => {
+    // The index is in use, for instance: another time.
+    if (signal?.aborted || !(hasCode(error, "git.failed") || hasCode(error, "timeout"))) throw error;
+  });
+  return new Set(pulled.map((one) => Buffer.from(one.path, "latin1").toString("utf8")));
+}
+
+function withoutPulled(status: ReturnType<typeof parseStatus>, pulled: ReadonlySet<string>): typeof status {
+  if (pulled.size === 0) return status;
+  const changed = status.changed.filter((path) => !pulled.has(path));
+  return { ...status, changed, dirty: changed.length + status.untracked.length };
 }
 
 function afterFields(line: string, fields: number): string {

@@ -9,5 +9,6 @@ export type {
   LinkEnd,
   LinkHandlers,
   OpenLinkOptions,
+  SubmoduleHoldings,
   WorkerLink,
 } from "./worker-link.ts";

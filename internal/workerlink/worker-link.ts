@@ -93,6 +93,17 @@ export interface LaneHoldings {
   /** The commit that HEAD names by itself; null while it is on a branch. */
   readonly detached: string | null;
   readonly stashes: number;
+  /** Those that are there. */
+  readonly submodules?: readonly SubmoduleHoldings[] | undefined;
+}
+
+/** What a submodule in a lane holds. */
+export interface SubmoduleHoldings {
+  readonly path: string;
+  /** Commits that no remote has. */
+  readonly commits: number;
+  /** Changed and untracked paths, and stash entries. */
+  readonly others: number;
 }
 
 /** A proven link to one generation's worker. */

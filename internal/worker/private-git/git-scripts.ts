@@ -1,7 +1,8 @@
 /**
  * Makes the private git dir from the host's seed: `sh -c SCRIPT sh SEED DIR`. May be repeated after a death anywhere:
  * HEAD comes last but for the index, and without it nothing takes the folder for a git dir. No file of the work tree is
- * written; without a seeded index git compares all files at the first look.
+ * written; without a seeded index git compares all files at the first look. The host's index keeps git out of submodules,
+ * which are the lane's to enter.
  */
 export const PREPARE_SCRIPT = `set -eu
 umask 022
@@ -12,6 +13,10 @@ if [ ! -e "$dir/HEAD" ]; then
   mkdir -p "$dir/refs/heads" "$dir/objects/pack" "$dir/info" "$dir/hooks"
   [ ! -e "$seed/index" ] || touch -r "$seed/index" "$dir/index"
   mv "$dir/HEAD.seed" "$dir/HEAD"
+  if [ -e "$dir/index" ] && [ -e /workspace/.gitmodules ]; then
+    cd /workspace
+    git ls-files --stage | sed -n 's/^160000 [0-9a-f]* 0.//p' | git update-index --no-skip-worktree --stdin
+  fi
 fi
 if [ ! -e "$dir/index" ]; then
   cd /workspace
@@ -22,13 +27,32 @@ fi
 
 /**
  * Says what the git dir holds beside the lane's branch: `sh -c SCRIPT sh WORKSPACE MAX`. Lines `branch <oid> <name>`,
- * `detached <oid>`, `stashes <count>`.
+ * `detached <oid>`, `stashes <count>`; of each submodule that is there `submodule <commits> <others> <path>`: commits
+ * that no remote has, and how many paths and stash entries are in no commit. Of git dirs whose submodule is not there any
+ * more, only those with something to lose. A submodule that git cannot look at has no line.
  */
 export const LOOK_SCRIPT = `set -eu
 cd "$1"
 git for-each-ref --count="$2" --format='branch %(objectname) %(refname:lstrip=2)' refs/heads/
 git symbolic-ref -q HEAD >/dev/null || echo "detached $(git rev-parse --verify HEAD)"
 echo "stashes $(git stash list --format=%H | wc -l)"
+dir=$(git rev-parse --absolute-git-dir)
+loose() { git "$@" rev-list --count --branches --tags HEAD --not --remotes --; }
+stashes() { git "$@" stash list --format=%H | wc -l; }
+git -c core.quotePath=false ls-files --stage | sed -n 's/^160000 [0-9a-f]* 0.//p' | head -n "$2" |
+  while IFS= read -r path; do
+    [ -e "$path/.git" ] || continue
+    commits=$(loose -C "$path") && others=$(git -C "$path" status --porcelain | wc -l) || continue
+    echo "submodule $commits $((others + $(stashes -C "$path"))) $path"
+  done 2>/dev/null
+[ ! -d "$dir/modules" ] || find "$dir/modules" -type d -name objects -prune | head -n "$2" |
+  while IFS= read -r path; do
+    path=\${path%/objects}
+    tree=$(git --git-dir="$path" config core.worktree) || tree=none
+    [ ! -e "$path/$tree/.git" ] || continue
+    sum=$(loose --git-dir="$path"):$(stashes --git-dir="$path")
+    [ "$sum" = 0:0 ] || echo "submodule \${sum%:*} \${sum#*:} \${path#"$dir/modules/"}"
+  done 2>/dev/null
 `;
 
 /** What {@link ADVANCE_SCRIPT} exits with when it would have to disturb something. */

@@ -15,7 +15,8 @@ export function parseHoldings(shown: string): Holdings | null {
   let detached: string | null = null;
   let stashes: number | null = null;
   let more = false;
-  for (const line of shown.split("\n")) {
+  const lines = shown.split("\n");
+  for (const line of lines) {
     const [word = "", value = "", ...rest] = line.split(/ +/);
     if (word === "stashes" && /^\d{1,9}$/.test(value)) stashes = Number(value);
     if (!OID.test(value)) continue;
@@ -25,5 +26,12 @@ export function parseHoldings(shown: string): Holdings | null {
     if (branches.length < GIT_LIMITS.branches) branches.push({ name, tip: value });
     else more = true;
   }
-  return stashes === null ? null : { branches, more, detached, stashes };
+  return stashes === null
+    ? null
+    : { branches, more, detached, stashes, submodules: lines.flatMap(toSubmodule).slice(0, GIT_LIMITS.branches) };
+}
+
+function toSubmodule(line: string): NonNullable<Holdings["submodules"]> {
+  const [, commits, others, path] = /^submodule +(\d{1,9}) +(\d{1,9}) (.{1,1024})$/.exec(line) ?? [];
+  return path === undefined ? [] : [{ path, commits: Number(commits), others: Number(others) }];
 }
