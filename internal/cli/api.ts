@@ -20,6 +20,7 @@ import type {
   ApiLoginCode,
   ApiPlan,
   ApiPrunableLane,
+  ApiPrunedImages,
   ApiReadiness,
   ApiRefreshedCredential,
   ApiRemovedLane,
@@ -73,6 +74,7 @@ export interface Api extends InboxApi {
   /** `git`: with how each stands in git, which takes a moment. */
   listLanes(opts?: { readonly git: boolean }): Promise<readonly ApiLane[]>;
   listPrunable(): Promise<readonly ApiPrunableLane[]>;
+  pruneImages(): Promise<ApiPrunedImages>;
   diskOfLane(lane: LaneRef): Promise<ApiLaneDisk>;
   addLane(body: AddLane): Promise<ApiLane>;
   planAddLane(body: AddLane): Promise<ApiPlan>;
@@ -192,6 +194,8 @@ export function createApi(client: Client, loadProtocol: () => Promise<Protocol>)
       client.call("/v1/lanes", (p) => p.laneSchema.array(), { query: { git: opts?.git ? 1 : undefined } }),
     listPrunable: () =>
       client.call("/v1/prunable", (p) => p.prunableLaneSchema.array(), { timeoutMs: REMOVE_BUDGET_MS }),
+    pruneImages: () =>
+      client.call("/v1/images/prune", (p) => p.prunedImagesSchema, { ...post(), timeoutMs: REMOVE_BUDGET_MS }),
     diskOfLane: (lane) => client.call(at(lane, "/disk"), (p) => p.laneDiskSchema, { query: prefer(lane) }),
     addLane: (body) => client.call("/v1/lanes", (p) => p.laneSchema, post(body)),
     planAddLane: (body) => client.call("/v1/lanes", (p) => p.planSchema, post({ ...body, dryRun: true })),

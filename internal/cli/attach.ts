@@ -166,7 +166,7 @@ export async function noteQuestion(ctx: Ctx, { state, question }: ApiJob): Promi
 async function cancel(ctx: Ctx, id: string, signal: AbortSignal): Promise<void> {
   try {
     const api = await ctx.api();
-    await throughRestarts({ signal, clock: ctx.clock, onAway: () => {}, onBack: () => {} }, () =>
+    await throughRestarts({ signal, clock: ctx.clock, onAway: () => {}, onBack: () => {}, wasThere: true }, () =>
       api.cancelJob(id, { signal }),
     );
   } catch (caught) {

@@ -84,10 +84,15 @@ describe("workspace set", () => {
   it("sends what is said, commands in their order", async () => {
     await lane("workspace", "set", "shop", "agent=claude", "limits.memory=1g", "setup=npm ci", "setup=a=b", "env.A=1");
     await lane("workspace", "set", "shop", "setup=", "teardown=x", "ports=3000,8080");
+    await lane("workspace", "set", "shop", "packages=none");
+    await lane("workspace", "set", "shop", "packages=");
     expect(bodies()).toEqual([
       { settings: { agent: "claude", memoryBytes: 2 ** 30, setup: ["npm ci", "a=b"], env: { A: "1" } } },
       { settings: { setup: null, teardown: ["x"], ports: [3000, 8080] } },
+      { settings: { packages: { apt: [], npm: [] } } },
+      { settings: { packages: null } },
     ]);
+    expect(await lane("workspace", "set", "shop", "packages=apt:--foo")).toMatchObject({ code: 2 });
     expect(await lane("workspace", "set", "shop", "drift=now")).toMatchObject({ code: 2 });
     expect(await lane("workspace", "set", "nope", "agent=x")).toMatchObject({ code: 3 });
   });

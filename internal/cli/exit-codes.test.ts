@@ -51,6 +51,7 @@ const EXIT_CODES: Readonly<Record<number, readonly ErrorCode[]>> = {
     "workspace.exists",
     "workspace.in_use",
     "job.not_running",
+    "job.started",
     "inbox.answered",
     "inbox.expired",
     "git.conflict",

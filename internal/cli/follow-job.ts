@@ -97,20 +97,22 @@ function isWaitingAt({ state, attempt }: ApiJob, paused: number | null): boolean
 
 /**
  * Repeats a call while the daemon is away, within the same bounds. `fn` must be safe to repeat.
+ * @param opts.wasThere false where nobody has heard of the daemon yet: one that cannot be reached is not waited for
  * @throws what `fn` throws last
  */
 export async function throughRestarts<T>(
-  opts: { readonly signal: AbortSignal; readonly clock: Clock } & FollowHooks,
+  opts: { readonly signal: AbortSignal; readonly clock: Clock; readonly wasThere: boolean } & FollowHooks,
   fn: () => Promise<T>,
 ): Promise<T> {
   const link = trackLink(opts);
-  for (;;) {
+  for (let { wasThere } = opts; ; wasThere = true) {
     try {
       const value = await fn();
       link.isBack();
       return value;
     } catch (caught) {
       if (!hasCode(caught, "daemon.unreachable", "daemon.stopping")) throw caught;
+      if (!wasThere && caught.details.sent === false) throw caught;
       await opts.clock.sleep(link.isAway(caught), { signal: opts.signal });
     }
   }

@@ -11,6 +11,8 @@ export interface InboxApi {
   snoozeItem(id: string, forMs: number): Promise<ApiInboxItem>;
   finishItem(id: string): Promise<ApiInboxItem>;
   reopenItem(id: string): Promise<ApiInboxItem>;
+  /** Notes that a person has seen it. */
+  readItem(id: string): Promise<ApiInboxItem>;
 }
 
 /** Words the inbox's routes over a client. */
@@ -25,5 +27,6 @@ export function createInboxApi(client: Client): InboxApi {
     snoozeItem: (id, forMs) => post(id, "snooze", { forMs }),
     finishItem: (id) => post(id, "done"),
     reopenItem: (id) => post(id, "reopen"),
+    readItem: (id) => post(id, "read", { read: true }),
   };
 }

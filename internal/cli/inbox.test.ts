@@ -52,6 +52,7 @@ beforeEach(async () => {
     daemon.route(`POST /v1/inbox/${id}/snooze`, () => change(id, { state: "snoozed", snoozedUntil: Q.createdAt }));
     daemon.route(`POST /v1/inbox/${id}/done`, () => change(id, { state: "done", by: "cli" }));
     daemon.route(`POST /v1/inbox/${id}/reopen`, () => change(id, { state: "open", by: null }));
+    daemon.route(`POST /v1/inbox/${id}/read`, ({ body }) => change(id, body as Pick<ApiInboxItem, "read">));
   }
 });
 afterEach(() => daemon[Symbol.asyncDispose]());
@@ -113,6 +114,10 @@ describe("lane inbox", () => {
     // biome-ignore lint/suspicious/noControlCharactersInRegex: exactly those that must not be there
     expect(decode(stdout)).not.toMatch(/[\x1b\x7f-\x9f]/);
     expect(JSON.parse((await lane(["inbox", Q.id, "--json"])).stdout)).toEqual(Q);
+    // Only a person reads.
+    expect(items.find(({ id }) => id === Q.id)?.read).toBe(false);
+    await lane(["inbox", Q.id]);
+    expect(items.find(({ id }) => id === Q.id)?.read).toBe(true);
     items = [];
     expect(await lane(["inbox"])).toEqual({ code: 0, stdout: "", stderr: "nothing waits for you\n" });
   });

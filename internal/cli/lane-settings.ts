@@ -1,5 +1,5 @@
 import { AppError, didYouMean } from "../base/index.ts";
-import { parseSkillChoice } from "../lane/index.ts";
+import { parsePackages, parseSkillChoice } from "../lane/index.ts";
 import type { PatchLane } from "../protocol/index.ts";
 
 type Settings = PatchLane["settings"];
@@ -20,6 +20,7 @@ const KEYS: readonly string[] = [
   "onSuccess",
   "role",
   "ports",
+  "packages",
 ];
 const DRIFT_WORDS = ["when-idle", "now", "hold"] as const;
 const SUCCESS_WORDS = ["import", "push"] as const;
@@ -111,6 +112,9 @@ function setOne(settings: Mutable<Settings>, key: string, value: string, parseSi
     case "ports":
       settings.ports = value === "" ? null : value.split(",").map((port) => parseNumber(key, port.trim(), true));
       return;
+    case "packages":
+      settings.packages = readPackages(value);
+      return;
     default:
       throw unknownKey(key);
   }
@@ -119,6 +123,12 @@ function setOne(settings: Mutable<Settings>, key: string, value: string, parseSi
 function parseSkills(value: string): "all" | string[] {
   const choice = parseSkillChoice(value);
   return choice === "all" ? choice : [...choice];
+}
+
+function readPackages(value: string): { apt: string[]; npm: string[] } | null {
+  if (value === "") return null;
+  const { apt, npm } = parsePackages(value);
+  return { apt: [...apt], npm: [...npm] };
 }
 
 /** One of `words`; the first stands for an empty value. */

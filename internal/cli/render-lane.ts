@@ -150,10 +150,18 @@ function renderSettings(settings: Readonly<Record<string, unknown>>): string | n
     if (name === "env" && typeof value === "object") {
       return Object.entries(value).map(([variable, text]) => `env.${variable}=${toPlain(String(text))}`);
     }
-    const text = Array.isArray(value) && value.length === 0 ? "none" : String(value);
+    const isEmpty = Array.isArray(value) && value.length === 0;
+    const text = isEmpty ? "none" : name === "packages" ? packagesIn(value) : String(value);
     return [`${words[name] ?? name}=${toPlain(text)}`];
   });
   return shown.length === 0 ? null : shown.join(" ");
+}
+
+/** As they are given to `lane set`. */
+function packagesIn(value: unknown): string {
+  const kinds = typeof value === "object" && value !== null ? Object.entries(value) : [];
+  const words = kinds.flatMap(([kind, names]) => (Array.isArray(names) ? names.map((name) => `${kind}:${name}`) : []));
+  return words.join(",") || "none";
 }
 
 function renderFields(fields: ApiDrift["fields"]): readonly string[] {

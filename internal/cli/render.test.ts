@@ -173,7 +173,10 @@ describe("one thing in full", () => {
       state: "backoff",
       cause: { code: "worker.probe_timeout", message: "no answer", hint: "see the log" },
       until: "2026-01-02T03:09:35.000Z",
-      settings: { memoryBytes: 1024, env: { A: "1" }, image: null, drift: "hold" },
+      settings: {
+        ...{ memoryBytes: 1024, env: { A: "1" }, image: null, drift: "hold" },
+        packages: { apt: ["tree"], npm: ["semver@7"] },
+      },
       logTail: [ESCAPE],
       drift: [{ part: "image", field: "id", was: "a", is: "b" }],
     });
@@ -182,7 +185,7 @@ describe("one thing in full", () => {
     expect(text).toContain("reason       no answer (worker.probe_timeout)");
     expect(text).toContain("next         see the log");
     expect(text).toContain("next try     in 30s");
-    expect(text).toContain("settings     limits.memory=1024 env.A=1 drift=hold");
+    expect(text).toContain("settings     limits.memory=1024 env.A=1 drift=hold packages=apt:tree,npm:semver@7");
     expect(text).toContain("image id: a -> b");
     expect(text).not.toContain("\u001b");
   });

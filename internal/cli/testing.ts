@@ -342,6 +342,7 @@ export function sampleItem(change: Partial<ApiInboxItem> = {}): ApiInboxItem {
     answer: null,
     by: null,
     delivered: null,
+    read: false,
     snoozedUntil: null,
     createdAt: AT,
     changedAt: AT,

@@ -150,6 +150,11 @@ export const KEYS = {
     schema: orOff(size),
     fallback: () => 10 * 2 ** 30,
   }),
+  "inbox.keepFor": key({
+    help: "what was answered, done or expired longer ago is removed from the inbox, as 90d; none or 0 for never",
+    schema: orOff(duration),
+    fallback: () => 90 * 86_400_000,
+  }),
   "mounts.allow": key({
     help: "host folders that lanes may mount",
     schema: allowedMounts,

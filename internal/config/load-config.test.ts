@@ -36,6 +36,7 @@ describe("loadConfig", () => {
         keepForMs: 2_592_000_000,
         keepBytes: 10 * 2 ** 30,
       },
+      inbox: { keepForMs: 7_776_000_000 },
       tasks: { accept: "ask" },
       mounts: { allow: [] },
       credentials: { folder: null },

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { AppError } from "../base/index.ts";
 import { NO_REPOSITORY_CONFIG } from "../lane/index.ts";
-import { parseRepositoryFile } from "./repository-file.ts";
+import { parseRepositoryFile, REPOSITORY_FILE_MAX_BYTES } from "./repository-file.ts";
 
 function refusal(text: string): string {
   try {
@@ -22,6 +22,7 @@ skills: [review, tests]
 limits: { memory: 2g, cpus: 1.5, pids: 512 }
 ports: [8080, 3000, 3000]
 env: { NODE_ENV: test }
+packages: { npm: [typescript@5.9.2], apt: [ripgrep, git-lfs, ripgrep] }
 setup:
   - npm ci
   - [make, "two words"]
@@ -34,6 +35,7 @@ teardown: [make clean]
       ...{ memoryBytes: 2 ** 31, cpus: 1.5, pids: 512 },
       ports: [3000, 8080],
       env: { NODE_ENV: "test" },
+      packages: { apt: ["git-lfs", "ripgrep"], npm: ["typescript@5.9.2"] },
       setup: ["npm ci", ["make", "two words"]],
       teardown: ["make clean"],
     });
@@ -50,7 +52,14 @@ teardown: [make clean]
     ["\n\nlimits: {memory: lots}\n", ":3: limits.memory: expected a size"],
     ["ports: [31417]\n", ":1: ports, 0: is a port of the worker"],
     ["ports: [0]\n", ":1: ports, 0: expected a whole number"],
-    ["packages: [gcc]\n", ":1: packages cannot be asked for"],
+    ["packages: [gcc]\n", ":1: packages: expected apt and npm"],
+    ["packages: {pip: [x]}\n", ":1: packages: the keys are apt and npm"],
+    ["packages: {apt: gcc}\n", ":1: packages, apt: expected a list of packages of apt"],
+    ["packages: {apt: [tree, --foo]}\n", ":1: packages, apt.1: is no name of a package of apt"],
+    ["packages: {apt: ['a;b']}\n", ":1: packages, apt.0: is no name of a package of apt"],
+    ["packages: {npm: ['git+ssh://h/r']}\n", ":1: packages, npm.0: is no name of a package of npm"],
+    ["packages: {npm: ['file:..']}\n", ":1: packages, npm.0: is no name of a package of npm"],
+    [`packages: {apt: [${"tree, ".repeat(65)}]}\n`, ":1: packages, apt: at most 64 packages"],
     ["mounts: [/]\n", ':1: unknown key "mounts"'],
     ["network: host\n", ':1: unknown key "network"'],
     ["privileged: true\n", ':1: unknown key "privileged"'],
@@ -82,6 +91,34 @@ teardown: [make clean]
     ["stairs", Array.from({ length: 300 }, (_, at) => `${" ".repeat(at)}a:`).join("\n"), "nested too deeply"],
   ])("survives %s", (_, text, message) => {
     expect(refusal(text)).toContain(message);
+  });
+
+  it.each([
+    ["quotes", "a: ", '"'],
+    ["a list over lines without commas", "setup: [\n", "a\n"],
+    ["what begins with a reserved sign", "", "- `\n"],
+    ["brackets out of place", "", "}\n"],
+    ["commas", "setup: [", ","],
+    ["pairs", "setup: [", "a:,"],
+    ["tags", "setup: ", "! "],
+    ["lines of one value", "setup: ", "a\n"],
+    ["directives", "", "%A\n"],
+    ["keys alone", "", "? a\n"],
+    ["as many parts as are taken", "setup: [", `a,${" ".repeat(40)}`],
+  ])("has soon seen enough of a whole file of %s", (_, head, unit) => {
+    const text = head + unit.repeat(Math.floor((REPOSITORY_FILE_MAX_BYTES - head.length) / unit.length));
+    const took = [1, 2, 3].map(() => {
+      const from = performance.now();
+      expect(refusal(text)).not.toBe("taken");
+      return performance.now() - from;
+    });
+    expect(Math.min(...took)).toBeLessThan(100);
+  });
+
+  it("says where a file of too many parts has gone on for too long", () => {
+    expect(refusal(`setup:\n${"- a\n".repeat(2000)}`)).toMatch(/yaml:\d{3}: has more than 2000 parts up to here/);
+    const env = Array.from({ length: 60 }, (_, n) => `  V${n}: ${"x ".repeat(400)}\n`).join("");
+    expect(refusal(`setup: [npm ci]\nenv:\n${env}# ${"a comment ".repeat(500)}\n`)).not.toContain("parts");
   });
 
   it("survives the deepest it takes", () => {

@@ -1,4 +1,15 @@
-import { type Document, isAlias, isMap, isNode, isScalar, LineCounter, type Node, parseDocument, visit } from "yaml";
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isNode,
+  isScalar,
+  Lexer,
+  LineCounter,
+  type Node,
+  parseDocument,
+  visit,
+} from "yaml";
 import type { z } from "zod";
 import { type AppError, didYouMean } from "../base/index.ts";
 import { NO_REPOSITORY_CONFIG, REPOSITORY_FILE, type RepositoryConfig, toSetupArgv } from "../lane/index.ts";
@@ -21,6 +32,12 @@ const MARKS_MAX = 16;
 const COLUMNS_MAX = 100;
 
 /**
+ * So many parts (marks, values, spaces between them) are parsed: the parser takes some 20 µs for each, and an error for
+ * each where they are wrong, while the daemon waits. A long command is one part.
+ */
+const PARTS_MAX = 2000;
+
+/**
  * Reads a repository's own file. It is anybody's text: bounded, without aliases, anchors, tags and merges, and every
  * key is known.
  * @throws config.invalid naming line and key
@@ -31,6 +48,7 @@ export function parseRepositoryFile(text: string): RepositoryConfig {
     throw fail(1, `is ${bytes} bytes long`, `at most ${REPOSITORY_FILE_MAX_BYTES} are read`);
   if (text.includes("\uFFFD") || text.includes("\0")) throw fail(1, "is not a text in UTF-8");
   refuseDepth(text);
+  refuseParts(text);
   const lines = new LineCounter();
   const document = parseDocument(text, {
     lineCounter: lines,
@@ -79,6 +97,16 @@ function refuseDepth(text: string): void {
   const brackets = text.split(/[[{]/).length - 1;
   if (deep < 0 && brackets <= BRACKETS_MAX) return;
   throw fail(deep < 0 ? 1 : deep + 1, "is nested too deeply", "put long commands into a script of the repository");
+}
+
+function refuseParts(text: string): void {
+  let count = 0;
+  let length = 0;
+  for (const part of new Lexer().lex(text)) {
+    length += part.length;
+    if (++count > PARTS_MAX)
+      throw fail(text.slice(0, length).split("\n").length, `has more than ${PARTS_MAX} parts up to here`);
+  }
 }
 
 /** What makes a small text a large value, or a plain one an object of somebody's choice; and a key given twice. */
@@ -131,13 +159,6 @@ function toEntry({ value, line }: Entry, document: Document): Entry {
 function keyOf(name: string, line: number): RepositoryKey {
   if (Object.hasOwn(REPOSITORY_VALUES, name)) return name as RepositoryKey;
   const known = Object.keys(REPOSITORY_VALUES);
-  if (name === "packages") {
-    throw fail(
-      line,
-      "packages cannot be asked for",
-      "put them into an image, and name that as image; or install them in setup",
-    );
-  }
   throw fail(
     line,
     `unknown key ${JSON.stringify(name.slice(0, 80))}`,

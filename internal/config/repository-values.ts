@@ -1,5 +1,13 @@
 import * as z from "zod";
-import { PORTS_MAX, RELAY_PORT, WORKER_PORT } from "../lane/index.ts";
+import {
+  isAptPackage,
+  isNpmPackage,
+  PACKAGES_MAX,
+  PORTS_MAX,
+  RELAY_PORT,
+  sortPackages,
+  WORKER_PORT,
+} from "../lane/index.ts";
 import { commandLine, environment, integer, oneOf, positive, size, skillChoice } from "./values.ts";
 
 /** Commands of one list. */
@@ -40,6 +48,21 @@ const ports = z
   .max(PORTS_MAX, `at most ${PORTS_MAX} ports`)
   .transform((given): readonly number[] => [...new Set(given)].sort((a, b) => a - b));
 
+const packagesOf = (kind: string, isPackage: (word: string) => boolean) =>
+  z
+    .array(z.string().refine(isPackage, `is no name of a package of ${kind}, with or without a version`), {
+      error: `expected a list of packages of ${kind}`,
+    })
+    .max(PACKAGES_MAX, `at most ${PACKAGES_MAX} packages`)
+    .default([]);
+
+const packages = z
+  .strictObject(
+    { apt: packagesOf("apt", isAptPackage), npm: packagesOf("npm", isNpmPackage) },
+    { error: (issue) => (issue.code === "unrecognized_keys" ? "the keys are apt and npm" : "expected apt and npm") },
+  )
+  .transform(sortPackages);
+
 /** What a repository's file may say: by key, the field of `RepositoryConfig`, how it is read, and what it means. */
 export const REPOSITORY_VALUES = {
   image: { field: "image", schema: image, help: "image: the image of the lanes' containers" },
@@ -53,6 +76,11 @@ export const REPOSITORY_VALUES = {
   "limits.cpus": { field: "cpus", schema: positive(4096), help: "limits.cpus: as 1.5" },
   "limits.pids": { field: "pids", schema: integer(16, 4_194_304), help: "limits.pids: a number of processes" },
   ports: { field: "ports", schema: ports, help: "ports: ports of the container, as [3000, 8080]" },
+  packages: {
+    field: "packages",
+    schema: packages,
+    help: "packages: what the image gets on top, as {apt: [git-lfs], npm: [typescript@5]}",
+  },
   env: { field: "env", schema: variables, help: "env: variables of the container; not for secrets" },
   setup: { field: "setup", schema: commands, help: "setup: commands that prepare each new container" },
   teardown: { field: "teardown", schema: commands, help: "teardown: commands run before a lane is removed" },

@@ -23,6 +23,8 @@ export interface Settings {
     readonly keepForMs: number | null;
     readonly keepBytes: number | null;
   };
+  /** How long closed items are kept. */
+  readonly inbox: { readonly keepForMs: number | null };
   /** What becomes of tasks that agents propose. */
   readonly tasks: { readonly accept: SettingValues["tasks.accept"] };
   readonly mounts: { readonly allow: readonly AllowedMount[] };
@@ -91,6 +93,7 @@ export function toSettings(values: SettingValues): Settings {
       keepForMs: values["jobs.keepFor"],
       keepBytes: values["jobs.keepBytes"],
     },
+    inbox: { keepForMs: values["inbox.keepFor"] },
     tasks: { accept: values["tasks.accept"] },
     mounts: { allow: values["mounts.allow"] },
     credentials: { folder: values["credentials.folder"] },

@@ -1,8 +1,6 @@
 import { accessSync } from "node:fs";
 import { join } from "node:path";
-import type { Logger } from "pino";
 import { systemClock, systemRandom } from "../base/index.ts";
-import type { Paths, Settings } from "../config/index.ts";
 import { type AttemptFiles, createDispatcher, type Dispatcher } from "../dispatch/index.ts";
 import type { HardenedGit } from "../git/index.ts";
 import {
@@ -23,18 +21,21 @@ import {
   type BootFolders,
   type EngineFinder,
   type HostView,
+  type ImageMaker,
   type JobDesk,
   type LaneStore,
   Supervisor,
 } from "../supervisor/index.ts";
 import type { LaneApiRequest, LaneApiResponse, LaneGit } from "../workerlink/index.ts";
 import type { CredentialDesk } from "./credentials/credential-desk.ts";
-import { openCredentials } from "./credentials/open-credentials.ts";
+import { type CredentialOptions, openCredentials } from "./credentials/open-credentials.ts";
 import { createGitDesk, type GitDesk } from "./git/git-desk.ts";
-import { gitDirOf } from "./git/lane-diff.ts";
 import { createPushDesk, type PushDesk } from "./git/push-desk.ts";
 import { openInbox } from "./inbox/inbox-desk.ts";
+import { createItemKeeper } from "./inbox/item-keeper.ts";
 import { readInstallId } from "./install-id.ts";
+import { openPackages } from "./lanes/open-packages.ts";
+import type { PackagesDesk } from "./lanes/packages-desk.ts";
 import { toLimits, toPolicy } from "./limits.ts";
 import { createOutputKeeper } from "./output-keeper.ts";
 import type { AccountBook } from "./prompts/account-book.ts";
@@ -52,9 +53,7 @@ export const RUNTIMES = ["crun", "runc"] as const;
 const CA_BUNDLES = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem"];
 
 /** What the daemon's core is made from. */
-export interface CoreOptions {
-  readonly settings: Settings;
-  readonly paths: Paths;
+export interface CoreOptions extends CredentialOptions {
   readonly uid: number;
   /** `$XDG_RUNTIME_DIR`, where the user's own Podman socket may be. */
   readonly userRuntimeDir: string | null;
@@ -63,11 +62,7 @@ export interface CoreOptions {
   readonly builtDir: string;
   /** npm's environment: where it is, and how it gets to its registry. */
   readonly npmEnv: NpmEnv;
-  /** laned's own environment, where keys of agents may be, and the user's home, where their login files are. */
-  readonly loginEnv: Readonly<Record<string, string | undefined>>;
-  readonly home: string;
   readonly git: HardenedGit;
-  readonly log: Logger;
   /** The API's token, to be kept out of all output. */
   readonly token: string;
   /** A lane's call to the host API, with the lane that its link belongs to. */
@@ -95,6 +90,7 @@ export interface Core extends AsyncDisposable {
   readonly privateGit: (laneId: string) => LaneGit | null;
   readonly laneConfig: LaneConfigDesk;
   readonly setup: LaneSetup;
+  readonly packages: PackagesDesk;
   /** The accounts that agents work under. */
   readonly accounts: AccountBook;
   readonly inbox: Inbox;
@@ -221,16 +217,23 @@ export async function startCore(options: CoreOptions): Promise<Core> {
       git: options.git,
       gitDesk,
       findLane: (laneId) => supervisor.findLane(laneId),
-      gitDirOf: (lane) => gitDirOf({ store }, lane),
+      gitDirOf: gitDesk.gitDirOf,
       feed: store.feed,
       clock: systemClock,
       log: log.child({ component: "push" }),
+    });
+    const packages = openPackages(options, {
+      install,
+      caBundle: facts.install.caBundle,
+      lanes: () => supervisor.lanes(),
+      wake: (laneId) => supervisor.wake(laneId),
     });
     const supervisor = new Supervisor<DaemonLink>({
       install: facts.install,
       objectsOf: gitDesk.objectsOf,
       effectiveOf: async (lane, opts) => (await making.config.refresh(lane, opts)).lane,
       agents: agents.specs,
+      images: packages satisfies ImageMaker,
       defaultImage: settings.image,
       engine: engineFinder(options),
       links,
@@ -265,6 +268,13 @@ export async function startCore(options: CoreOptions): Promise<Core> {
       clock: systemClock,
       log: log.child({ component: "output" }),
     });
+    const itemKeeper = createItemKeeper({
+      inbox: inboxDesk.inbox,
+      keepForMs: settings.inbox.keepForMs,
+      mark: inboxDesk.mark,
+      clock: systemClock,
+      log: log.child({ component: "inbox" }),
+    });
     return {
       install,
       store,
@@ -281,6 +291,7 @@ export async function startCore(options: CoreOptions): Promise<Core> {
       },
       laneConfig: making.config,
       setup: making.setup,
+      packages,
       accounts: prompts.accounts,
       inbox: inboxDesk.inbox,
       async [Symbol.asyncDispose]() {
@@ -289,8 +300,10 @@ export async function startCore(options: CoreOptions): Promise<Core> {
         await gitDesk[Symbol.asyncDispose]();
         await prompts[Symbol.asyncDispose]();
         await supervisor.close();
+        await packages[Symbol.asyncDispose]();
         await dispatcher[Symbol.asyncDispose]();
         await keeper[Symbol.asyncDispose]();
+        await itemKeeper[Symbol.asyncDispose]();
         links[Symbol.dispose]();
         inboxDesk[Symbol.dispose]();
         store.close();

@@ -67,8 +67,11 @@ function checkLimits(
       );
 }
 
+/** A checkout has a Makefile; where npm has put Lanekeeper the script itself is run. */
+const BUILD_IMAGE = "run `make image`, or `$(npm root -g)/lanekeeper/runtime-image/build-image.sh`";
+
 function checkImage(image: DoctorFacts["podman"]["image"]): Check {
-  const [id, title, build] = ["image.present", "runtime image", "run `make image`"];
+  const [id, title, build] = ["image.present", "runtime image", BUILD_IMAGE];
   if (image === null) return warn(id, title, "not looked for", "see that the Podman service answers");
   if (image.id === null) return fail(id, title, `${image.reference} is not there`, build);
   const short = `${image.reference} ${image.id.slice(0, 12)}`;

@@ -8,4 +8,5 @@ export { INSTRUCTIONS_MAX_BYTES, readFragment, tooLong } from "./guide/read-frag
 export { readSkills } from "./guide/read-skills.ts";
 export { createHostView } from "./host-view.ts";
 export { listMonitors, type MonitorProcess, parseMonitor, parseProcStat, startTimeOf } from "./process-table.ts";
+export { readRegistryAccess } from "./registry-access.ts";
 export { type InstalledFile, installWorkerFiles, type WorkerFiles } from "./worker-files.ts";

@@ -68,6 +68,19 @@ export type {
   ObservedPort,
 } from "./observed.ts";
 export {
+  type DerivedImage,
+  derivedImageOf,
+  derivedImages,
+  hasPackages,
+  isAptPackage,
+  isNpmPackage,
+  PACKAGES_MAX,
+  type Packages,
+  parsePackages,
+  renderPackages,
+  sortPackages,
+} from "./packages.ts";
+export {
   type Ceiling,
   inForce,
   NO_REPOSITORY_CONFIG,

@@ -1,3 +1,4 @@
+import type { Packages } from "./packages.ts";
 import type { SkillChoice } from "./skill-choice.ts";
 
 /** What a person wants of a lane. `gone`: being removed for good. */
@@ -35,6 +36,8 @@ export interface LaneSettings {
   readonly role: LaneRole;
   /** Ports of the container published on the host's loopback, beside the worker's; `null` for none. */
   readonly ports: readonly number[] | null;
+  /** What its image has on top of {@link image}; `null` for nothing. */
+  readonly packages: Packages | null;
 }
 
 /** A lane's settings when nothing was said. */
@@ -52,6 +55,7 @@ export const DEFAULT_SETTINGS: LaneSettings = {
   onSuccess: "import",
   role: "lane",
   ports: null,
+  packages: null,
 };
 
 /** A git repository registered with the supervisor. */

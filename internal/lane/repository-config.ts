@@ -1,4 +1,5 @@
 import type { LaneSettings } from "./lane.ts";
+import type { Packages } from "./packages.ts";
 import type { SkillChoice } from "./skill-choice.ts";
 
 /** Name of the file at the root of a repository. */
@@ -18,6 +19,8 @@ export interface RepositoryConfig {
   /** Ports of the container that are published on the host's loopback. */
   readonly ports: readonly number[];
   readonly env: Readonly<Record<string, string>>;
+  /** What the image gets on top. */
+  readonly packages: Packages | null;
   /** Run in each new container of a lane before its first job; null: not said. */
   readonly setup: readonly SetupCommand[] | null;
   /** Run in the lane before it is removed. */
@@ -34,6 +37,7 @@ export const NO_REPOSITORY_CONFIG: RepositoryConfig = {
   pids: null,
   ports: [],
   env: {},
+  packages: null,
   setup: null,
   teardown: null,
 };
@@ -42,6 +46,7 @@ export const NO_REPOSITORY_CONFIG: RepositoryConfig = {
 export interface Ceiling extends Pick<LaneSettings, "memoryBytes" | "cpus" | "pids"> {
   readonly image: string;
   readonly skills: SkillChoice;
+  readonly packages: Packages | null;
 }
 
 /** One thing that a repository asks for beyond the {@link Ceiling}, in the words of its file. */
@@ -59,8 +64,8 @@ const LIMITS = [
 ] as const;
 
 /**
- * What of a repository's file needs a person's word: another image, higher limits, published ports, and variables (one
- * of them can send an agent's key elsewhere). In a fixed order. Everything else stays inside the lane, or takes less.
+ * What of a repository's file needs a person's word: another image, packages (their scripts run as root while the image
+ * is made), higher limits, published ports, and variables (one of them can send an agent's key elsewhere). In a fixed order. Everything else stays inside the lane, or takes less.
  */
 export function wideningOf(config: RepositoryConfig, ceiling: Ceiling): readonly Widening[] {
   const { image, ports, env } = config;
@@ -71,6 +76,7 @@ export function wideningOf(config: RepositoryConfig, ceiling: Ceiling): readonly
   const variables = Object.entries(env).sort(([a], [b]) => (a < b ? -1 : 1));
   return [
     ...(image === null || image === ceiling.image ? [] : [{ field: "image", was: ceiling.image, is: image }]),
+    ...morePackages(config.packages, ceiling.packages),
     ...higher,
     ...(ports.length === 0 ? [] : [{ field: "ports", was: null, is: [...ports].sort((a, b) => a - b).join(", ") }]),
     ...variables.map(([name, is]) => ({ field: `env.${name}`, was: null, is })),
@@ -92,9 +98,19 @@ export function inForce(config: RepositoryConfig, ceiling: Ceiling, approved: bo
     memoryBytes: lower("memoryBytes"),
     cpus: lower("cpus"),
     pids: lower("pids"),
+    packages: morePackages(config.packages, ceiling.packages).length > 0 ? null : config.packages,
     ports: [],
     env: {},
   };
+}
+
+/** Packages that nobody has configured; the list is shown, and pinned, as a whole. */
+function morePackages(wanted: Packages | null, given: Packages | null): readonly Widening[] {
+  return (["apt", "npm"] as const).flatMap((kind) => {
+    const [words, known] = [wanted?.[kind] ?? [], given?.[kind] ?? []];
+    if (words.every((word) => known.includes(word))) return [];
+    return [{ field: `packages.${kind}`, was: known.join(", ") || null, is: words.join(", ") }];
+  });
 }
 
 /** Skills that both allow. */

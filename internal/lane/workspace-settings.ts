@@ -5,7 +5,7 @@ import type { RepositoryConfig, SetupCommand } from "./repository-config.ts";
 export interface WorkspaceSettings
   extends Pick<
     LaneSettings,
-    "image" | "agent" | "memoryBytes" | "cpus" | "pids" | "env" | "skills" | "base" | "ports"
+    "image" | "agent" | "memoryBytes" | "cpus" | "pids" | "env" | "skills" | "base" | "ports" | "packages"
   > {
   readonly setup: readonly SetupCommand[] | null;
   readonly teardown: readonly SetupCommand[] | null;
@@ -22,6 +22,7 @@ export const DEFAULT_WORKSPACE_SETTINGS: WorkspaceSettings = {
   skills: null,
   base: null,
   ports: null,
+  packages: null,
   setup: null,
   teardown: null,
 };
@@ -49,6 +50,7 @@ const KEYS = {
   skills: "skills",
   base: "base",
   ports: "ports",
+  packages: "packages",
   setup: "setup",
   teardown: "teardown",
 } as const;
@@ -84,6 +86,7 @@ export function layerSettings(lane: Lane, workspace: WorkspaceSettings, reposito
     skills: pick("skills"),
     base: pick("base"),
     ports: pick("ports"),
+    packages: pick("packages"),
     env,
   };
   return { settings, setup: pick("setup") ?? [], teardown: pick("teardown") ?? [], origins };

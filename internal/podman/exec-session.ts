@@ -3,6 +3,7 @@ import type { Duplex } from "node:stream";
 import * as z from "zod";
 import { AppError, abortReason, toError } from "../base/index.ts";
 import { createLibpodClient, LIBPOD_PREFIX, type LibpodClient, statusError } from "./http-client.ts";
+import { readTail } from "./output-tail.ts";
 import type { CallOptions } from "./podman-runtime.ts";
 
 /** In characters. */
@@ -36,6 +37,11 @@ export interface ExecClient {
   openTerminal(wanted: ExecRequest, opts: CallOptions): Promise<ExecSession>;
   /** Runs it without a terminal and without input until it ends; its exit code, null when the engine does not say. */
   run(wanted: ExecRequest, opts: CallOptions & { readonly deadlineMs: number }): Promise<number | null>;
+  /** As {@link run}, as long as the signal allows, with the last lines of all that it writes. */
+  capture(
+    wanted: ExecRequest,
+    opts: CallOptions,
+  ): Promise<{ readonly exitCode: number | null; readonly tail: readonly string[] }>;
   close(): Promise<void>;
 }
 
@@ -76,6 +82,15 @@ export function createExecClient(address: string): ExecClient {
       const answer = await client.request({ method: "POST", path, body, act, deadlineMs, signal });
       if (answer.status >= 300) throw statusError({ act, method: "POST", path }, answer.status, answer.text);
       return exitCodeOf(client, id, { signal });
+    },
+    async capture(wanted, opts) {
+      const id = await create(wanted, false, opts);
+      const path = `/exec/${id}/start`;
+      const act = `run ${wanted.argv[0]} in container ${wanted.containerId.slice(0, 12)}`;
+      const tail = await readTail(
+        await client.stream({ method: "POST", path, body: { Detach: false, Tty: false }, act, signal: opts.signal }),
+      );
+      return { exitCode: await exitCodeOf(client, id, opts), tail };
     },
     close: () => client.close(),
   };

@@ -5,6 +5,8 @@ export {
   readProfile,
   type StoredProfile,
 } from "./connect-engine.ts";
+export type { BuildFacts } from "./derived-body.ts";
+export { createImageBuilder, type FoundDerived, type ImageBuilder } from "./derived-image.ts";
 export {
   type HardLimits,
   limitCandidates,

@@ -16,6 +16,19 @@ export const createdSchema = z.object({ Id: z.string() });
 export const runtimeSchema = z.object({ OCIRuntime: z.string() });
 export const removedSchema = z.array(z.object({ Err: z.unknown().optional() }));
 export const imageSchema = z.object({ Id: z.string(), Labels: z.record(z.string(), z.string()).nullish() });
+/** Also of an image; `User` stands beside its `Config`. */
+export const imageConfigSchema = z.object({
+  User: z.string().nullish(),
+  Config: z
+    .object({
+      Env: z.array(z.string()).nullish(),
+      Cmd: z.array(z.string()).nullish(),
+      Entrypoint: z.array(z.string()).nullish(),
+      WorkingDir: z.string().nullish(),
+    })
+    .nullish(),
+});
+export const imagesSchema = z.array(z.object({ Id: z.string(), RepoTags: z.array(z.string()).nullish() })).nullable();
 const labelled = { labels: z.record(z.string(), z.string()).nullish() };
 export const networksSchema = z.array(z.object({ name: z.string(), ...labelled }));
 export const sizesSchema = z.object({ SizeRw: z.number().nullish() });

@@ -1,5 +1,13 @@
 import type { Fingerprint } from "../fingerprint/index.ts";
-import type { Desired, DriftField, DriftPolicy, LaneCause, LaneSpec, ObservedContainer } from "../lane/index.ts";
+import type {
+  DerivedImage,
+  Desired,
+  DriftField,
+  DriftPolicy,
+  LaneCause,
+  LaneSpec,
+  ObservedContainer,
+} from "../lane/index.ts";
 import type { Liveness } from "./liveness.ts";
 
 /** What is wanted of a lane, fresh from its record and its configuration. */
@@ -8,6 +16,8 @@ export interface Wanted {
   /** The spec a new container would get, or why there can be none. */
   readonly spec:
     | { readonly kind: "ok"; readonly spec: LaneSpec; readonly fingerprint: Fingerprint }
+    /** Its image is not made yet: what runs goes on as it is until then. */
+    | { readonly kind: "unbuilt"; readonly image: DerivedImage; readonly cause: LaneCause }
     | { readonly kind: "error"; readonly cause: LaneCause };
   readonly driftPolicy: DriftPolicy;
   /** A standing request, done away with once carried out. */
@@ -54,6 +64,8 @@ export interface ObservedLaneContainer {
 
 /** One step, with its cause. Destructive ones end a container. */
 export type PlanStep =
+  /** Begun, not waited for: the lane is looked at again when it is done. */
+  | { readonly op: "make_image"; readonly cause: LaneCause; readonly image: DerivedImage }
   | { readonly op: "create"; readonly cause: LaneCause; readonly spec: LaneSpec; readonly fingerprint: Fingerprint }
   | { readonly op: "start"; readonly cause: LaneCause }
   | { readonly op: "prove"; readonly cause: LaneCause }

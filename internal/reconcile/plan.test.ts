@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { fingerprintOf } from "../fingerprint/index.ts";
-import type { LaneState } from "../lane/index.ts";
+import { derivedImageOf, type LaneState } from "../lane/index.ts";
 import { type Observed, type ObservedLaneContainer, planLane, renderPlan, type Wanted } from "./index.ts";
 import { testContainer, testSpec } from "./testing.ts";
 
@@ -10,6 +10,8 @@ const cause = { code: "x", message: "x" };
 const at = { containerId: "c".repeat(64), endpoint: "http://127.0.0.1:40000", generation: 3, atMs: 0 };
 const READY: LaneState = { phase: "ready", workerPid: 2, ...at };
 const ABSENT: LaneState = { phase: "absent" };
+const image = derivedImageOf("abcd1234", spec.image.id, { apt: ["tree"], npm: [] });
+const UNBUILT = { kind: "unbuilt", image, cause } as const;
 const drift = [{ part: "env" as const, field: "A", was: "1", is: "2" }];
 
 function wanted(change: Partial<Wanted> = {}): Wanted {
@@ -155,6 +157,41 @@ describe("plan", () => {
       seen({ container: null }),
       ABSENT,
       "fail",
+    ],
+    [
+      "makes its image first when there is nothing",
+      wanted({ spec: UNBUILT }),
+      seen({ container: null }),
+      ABSENT,
+      "make_image",
+    ],
+    [
+      "keeps what runs while its image is made, also against a request",
+      wanted({ spec: UNBUILT, request: { kind: "recreate", now: true, cause } }),
+      seen({ container: container({ handDrift: drift }) }),
+      READY,
+      "make_image",
+    ],
+    [
+      "takes up what runs while its image is made",
+      wanted({ spec: UNBUILT }),
+      seen({ linked: false }),
+      ABSENT,
+      "make_image adopt prove",
+    ],
+    [
+      "starts no stopped container in place of the one with the packages",
+      wanted({ spec: UNBUILT }),
+      seen({ container: container({ liveness: died }), linked: false }),
+      { phase: "stopped", ...at },
+      "make_image",
+    ],
+    [
+      "stops a lane although its image is being made",
+      wanted({ spec: UNBUILT, desired: "stopped" }),
+      seen(),
+      READY,
+      "stop",
     ],
     ["touches nothing foreign", wanted(), seen({ container: container({ owner: "foreign" }) }), ABSENT, "fail"],
     [

@@ -143,6 +143,7 @@ function planCreate(wanted: Wanted, cause: LaneCause): Plan {
   if (wanted.spec.kind === "error") {
     return { steps: [{ op: "fail", cause: wanted.spec.cause, terminal: true }], requeueMs: null };
   }
+  if (wanted.spec.kind === "unbuilt") return makeImage(wanted.spec);
   const { spec, fingerprint } = wanted.spec;
   return {
     steps: [
@@ -152,6 +153,10 @@ function planCreate(wanted: Wanted, cause: LaneCause): Plan {
     ],
     requeueMs: null,
   };
+}
+
+function makeImage({ cause, image }: Extract<Wanted["spec"], { readonly kind: "unbuilt" }>): Plan {
+  return { steps: [{ op: "make_image", cause, image }], requeueMs: null };
 }
 
 function replace(wanted: Wanted, containerId: string, cause: LaneCause): Plan {
@@ -171,6 +176,7 @@ function planDead(
 ): Plan {
   const containerId = container.inspect.id;
   if (state.phase === "stopped") {
+    if (wanted.spec.kind === "unbuilt") return makeImage(wanted.spec);
     if (wanted.request) return replace(wanted, containerId, wanted.request.cause);
     const drift = [...container.specDrift, ...container.handDrift];
     if (drift.length > 0) return replace(wanted, containerId, driftCause(drift));
@@ -217,7 +223,7 @@ function planAlive(
 ): Plan {
   const containerId = container.inspect.id;
   const change = planChange(wanted, container, seen, state);
-  const isHeld = change?.steps.some((step) => step.op === "hold") ?? false;
+  const isHeld = change?.steps.some((step) => step.op === "hold" || step.op === "make_image") ?? false;
   const isReplaced = change?.steps.some((step) => step.op === "remove") ?? false;
   const isHung = seen.silentMs >= limits.hungMs && "endpoint" in state;
   if (change && !isHeld && (isReplaced || !isHung)) return change;
@@ -292,6 +298,8 @@ function planAdopt(container: ObservedLaneContainer, state: LaneState): readonly
 /** Why a running container is to be another one: by request, for want of its monitor, by drift. Null: it is not. */
 function planChange(wanted: Wanted, container: ObservedLaneContainer, seen: Observed, state: LaneState): Plan | null {
   const { request } = wanted;
+  // Nothing may replace it before there is something to replace it by.
+  if (wanted.spec.kind === "unbuilt") return makeImage(wanted.spec);
   if (request) return replaceWhenIdle(wanted, container, seen, state, request.cause, request.now);
   if (container.liveness.kind === "orphaned") {
     const cause = {

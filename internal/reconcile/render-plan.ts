@@ -1,4 +1,5 @@
 import { assertNever } from "../base/index.ts";
+import { renderPackages } from "../lane/index.ts";
 import type { Plan, PlanStep } from "./plan-types.ts";
 
 /** Does a step end a container or what it holds? */
@@ -18,6 +19,8 @@ export function renderPlan(plan: Plan): string {
 
 function actOf(step: PlanStep): string {
   switch (step.op) {
+    case "make_image":
+      return `make an image with ${renderPackages(step.image.packages)}`;
     case "create":
       return `create container ${step.fingerprint.whole.slice(0, 12)} of image ${step.spec.image.id.slice(0, 12)}`;
     case "start":

@@ -8,6 +8,7 @@ import type {
   Credentials,
   EngineFinder,
   HostView,
+  ImageMaker,
   JobDesk,
   LaneLink,
   LaneStore,
@@ -23,6 +24,8 @@ export interface SupervisorDeps<L extends LaneLink> {
   readonly effectiveOf?: ((lane: Lane, opts: CallOptions) => Promise<Lane>) | undefined;
   /** Folder of the objects of a lane's repository; null when that is gone. Asked often. Left out: lanes have no git. */
   readonly objectsOf?: ((lane: Lane) => Promise<string | null>) | undefined;
+  /** Left out: lanes have no packages beyond their image's. */
+  readonly images?: ImageMaker | undefined;
   /** Reference of the runtime image for lanes that name none. */
   readonly defaultImage: string;
   readonly engine: EngineFinder;

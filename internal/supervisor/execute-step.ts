@@ -18,6 +18,9 @@ export async function execStep<L extends LaneLink>(ctx: StepContext<L>, step: Pl
   const { shop, cell } = ctx;
   const atMs = shop.clock.nowMs();
   switch (step.op) {
+    case "make_image":
+      if (shop.images?.begin(cell.lane.id, step.image, ctx.engine)) noteAct(shop, cell, "image:make", step.cause);
+      return;
     case "create":
       return execCreate(ctx, step);
     case "start":
@@ -66,7 +69,11 @@ export async function execStep<L extends LaneLink>(ctx: StepContext<L>, step: Pl
     case "remove":
       return execRemove(ctx, step);
     case "fail":
-      return recordFailure(shop, cell, { cause: step.cause, terminal: step.terminal, logTail: [] });
+      return recordFailure(shop, cell, {
+        cause: step.cause,
+        terminal: step.terminal,
+        logTail: step.cause.code === "engine.image_failed" ? (shop.images?.outputOf(cell.lane.id) ?? []) : [],
+      });
     case "dispose":
       return execDispose(ctx);
     default:
@@ -201,6 +208,7 @@ async function execDispose<L extends LaneLink>(ctx: StepContext<L>): Promise<voi
   await engine.runtime.removeNetwork(names.network, ctx);
   await engine.runtime.removeVolume(names.volume, ctx);
   await shop.boot.remove(cell.lane.id);
+  shop.images?.leave(cell.lane.id);
   shop.desk.onLaneRemoved(cell.lane.id);
   shop.store.deleteLane(cell.lane.id);
   shop.log.info({ lane: cell.lane.id }, "lane removed");

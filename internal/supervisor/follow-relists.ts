@@ -3,11 +3,17 @@ import { type ContainerSummary, type LaneCause, resourceNames } from "../lane/in
 import type { Workshop } from "./deps.ts";
 import { Janitor, type JanitorReport } from "./janitor.ts";
 import type { LaneCell } from "./lane-cell.ts";
-import { findImagesOnce, type ImageFinder, observeWanted, recordOf } from "./observe.ts";
+import { observeWanted, recordOf } from "./observe.ts";
+import { findImagesOnce, type ImageFinder } from "./observe-image.ts";
 import type { CallOptions, EngineConnection, LaneLink } from "./ports.ts";
 
 /** Causes of failure that are gone once a spec can be built. */
-const REMEDIED: ReadonlySet<string> = new Set(["engine.image_missing", "lane.worktree_missing", "config.invalid"]);
+const REMEDIED: ReadonlySet<string> = new Set([
+  "engine.image_missing",
+  "engine.image_failed",
+  "lane.worktree_missing",
+  "config.invalid",
+]);
 
 /** How often the janitor sweeps when nothing strays. */
 const JANITOR_EVERY_MS = 3_600_000;
@@ -61,7 +67,7 @@ export function createRelistFollower<L extends LaneLink>(
     const { spec } = await observeWanted(shop, cell, connection, { signal, findImage });
     if (spec.kind === "error") return false;
     const record = recordOf(shop, cell, cell.lane.generation);
-    const changed = record !== null && record.fingerprint !== spec.fingerprint.whole;
+    const changed = record !== null && (spec.kind === "unbuilt" || record.fingerprint !== spec.fingerprint.whole);
     if (cell.state.phase !== "failed") return changed;
     const { code } = cell.state.cause;
     // What could not be built can be built now, or is another configuration: a failed lane gets another chance. No
@@ -86,6 +92,7 @@ export function createRelistFollower<L extends LaneLink>(
     lastSweepMs = now;
     try {
       await janitor(connection, shop.limits.orphanGraceMs).sweep(containers, { signal });
+      await shop.images?.sweep(connection, { signal });
     } catch (caught) {
       passOver(caught, "janitor stopped short");
     }

@@ -8,6 +8,7 @@ export type {
   EngineConnection,
   EngineFinder,
   HostView,
+  ImageMaker,
   JobDesk,
   LaneLink,
   LaneRuntime,

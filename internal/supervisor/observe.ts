@@ -19,23 +19,11 @@ import {
 } from "../reconcile/index.ts";
 import type { Workshop } from "./deps.ts";
 import type { BuiltSpec, LaneCell, PidRecord } from "./lane-cell.ts";
+import { type ImageFinder, observeImage } from "./observe-image.ts";
 import type { CallOptions, EngineConnection, GenerationRecord, HostView, LaneLink } from "./ports.ts";
 
 /** One array: a spec is built anew when it is another. */
 const NO_AGENTS: readonly AgentSpec[] = [];
-
-/** Looks an image up; many lanes share one look. */
-export type ImageFinder = (reference: string) => Promise<{ readonly id: string } | null>;
-
-/** An {@link ImageFinder} that asks the engine once per reference. */
-export function findImagesOnce(engine: EngineConnection, opts: CallOptions): ImageFinder {
-  const asked = new Map<string, Promise<{ readonly id: string } | null>>();
-  return (reference) => {
-    const known = asked.get(reference) ?? engine.runtime.findImage(reference, opts);
-    asked.set(reference, known);
-    return known;
-  };
-}
 
 /** Reads what is wanted of a lane now. Engine errors but for "not there" pass through. */
 export async function observeWanted<L extends LaneLink>(
@@ -61,11 +49,10 @@ async function observeSpec<L extends LaneLink>(
   opts: CallOptions & { readonly findImage?: ImageFinder | undefined },
 ): Promise<Wanted["spec"]> {
   const lane = (await shop.effectiveOf?.(cell.lane, { signal: opts.signal })) ?? cell.lane;
-  const reference = lane.settings.image ?? shop.defaultImage;
   const find = opts.findImage ?? ((name: string) => engine.runtime.findImage(name, opts));
   const [owner, image, objects] = await Promise.all([
     shop.host.ownerOf(lane.worktree),
-    find(reference),
+    observeImage(shop, lane, find),
     shop.objectsOf?.(lane),
   ]);
   if (!owner) {
@@ -84,19 +71,12 @@ async function observeSpec<L extends LaneLink>(
     };
     return { kind: "error", cause };
   }
-  if (!image) {
-    const cause = {
-      code: "engine.image_missing",
-      message: `lane ${lane.name}: the image ${reference} is not on this machine`,
-      hint:
-        reference === shop.defaultImage ? "build it: make image" : `pull or build it, then: lane start ${lane.name}`,
-    };
-    return { kind: "error", cause };
-  }
+  if (image.kind !== "found") return image;
+  const imageId = image.id;
   try {
-    const profile = await engine.profile({ ...opts, imageId: image.id });
+    const profile = await engine.profile({ ...opts, imageId });
     const agents = shop.agents?.() ?? NO_AGENTS;
-    const of = { lane, profile, imageId: image.id, owner, agents, objects: objects ?? null };
+    const of = { lane, profile, imageId, owner, agents, objects: objects ?? null };
     if (cell.built && isBuiltOf(cell.built, of)) return cell.built.spec;
     const built = buildSpec(lane, shop.install, profile, of);
     const spec = { kind: "ok", spec: built, fingerprint: fingerprintOf(built) } as const;

@@ -1,6 +1,7 @@
 import type { AppError } from "../base/index.ts";
 import type {
   ContainerSummary,
+  DerivedImage,
   Desired,
   EngineEvent,
   Lane,
@@ -100,6 +101,24 @@ export interface LaneRuntime {
     readonly onOpen: () => void;
     readonly onEvent: (event: EngineEvent) => void;
   }): Promise<void>;
+}
+
+/** Makes images with packages on top of another image, beside the lanes' loops. All but `sweep` return at once. */
+export interface ImageMaker {
+  /** What a lane is to be made from, told at each look; null: an image as it is. */
+  note(laneId: string, image: DerivedImage | null): void;
+  /** Why this image could not be made for this lane; null: it was not tried since the last {@link retry}. */
+  failureOf(laneId: string, image: DerivedImage): LaneCause | null;
+  /** The last lines of what the failed try wrote. */
+  outputOf(laneId: string): readonly string[];
+  /** Has it made, once for all lanes that want it; the lane is woken at the end. False: it waits for it already. */
+  begin(laneId: string, image: DerivedImage, engine: EngineConnection): boolean;
+  /** Forgets why it failed for the lane: the next look tries again. */
+  retry(laneId: string): void;
+  /** The lane is removed: what is made for it alone is given up. */
+  leave(laneId: string): void;
+  /** Removes what a dead daemon was making, and images that no lane wants; names of what went. */
+  sweep(engine: EngineConnection, opts: CallOptions): Promise<readonly string[]>;
 }
 
 /** A network or volume with our label. */

@@ -342,6 +342,7 @@ export class Supervisor<L extends LaneLink> {
 
   #reset(cell: LaneCell<L>, cause: LaneCause): void {
     forgetFailures(this.#shop, cell);
+    this.#shop.images?.retry(cell.lane.id);
     if (cell.state.phase !== "failed" && cell.state.phase !== "backoff") return;
     applyEvent(this.#shop, cell, { type: "reset", cause, atMs: this.#shop.clock.nowMs() });
   }

@@ -14,7 +14,7 @@ import {
 import { DEFAULT_PLAN_LIMITS, DEFAULT_RESTART_POLICY } from "../reconcile/index.ts";
 import { TEST_ENGINE, TEST_INSTALL, TEST_LANE } from "../reconcile/testing.ts";
 import { DEFAULT_LIMITS, type SupervisorLimits } from "./deps.ts";
-import type { Credentials, EngineFinder, LaneRuntime } from "./ports.ts";
+import type { Credentials, EngineFinder, ImageMaker, LaneRuntime } from "./ports.ts";
 import { Supervisor } from "./supervisor.ts";
 import { createFakeBoot, type FakeBoot } from "./testing/fake-boot.ts";
 import { createFakeDesk, type FakeDesk } from "./testing/fake-desk.ts";
@@ -86,6 +86,8 @@ export interface SceneOptions {
   readonly credentials?: Credentials<FakeLink>;
   /** Agents in use. */
   readonly agents?: () => readonly AgentSpec[];
+  /** Left out: no image with packages is ever made. */
+  readonly images?: ImageMaker;
   /** Left out: lanes have no git. */
   readonly objectsOf?: () => Promise<string | null>;
 }
@@ -142,6 +144,7 @@ export function createScene(opts: SceneOptions = {}): Scene {
       links: life.port("links", workers, { counts: false, sync: false }),
       credentials: opts.credentials,
       agents: opts.agents,
+      images: opts.images,
       objectsOf: opts.objectsOf,
       store: life.port("store", store, { counts: true, sync: true }),
       boot: life.port("boot", boot, { counts: true, sync: false }),

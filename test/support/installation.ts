@@ -166,9 +166,16 @@ function exitCode(result: Result | ExecaError): number {
   return 255;
 }
 
-/** Removes every container, network and volume that carries this install id. */
+/** Removes every container, network, volume and image that is of this install id. */
 export async function sweepInstall(install: string): Promise<void> {
-  const label = `label=io.lanekeeper.install=${install}`;
+  for (const owner of [install, `packages:${install}`]) await sweepOwner(owner);
+  const images = ["images", "-q", "--no-trunc", "--filter", `label=io.lanekeeper.packages=${install}`];
+  for (const id of new Set((await execa("podman", images, { reject: false })).stdout.split("\n").filter(Boolean)))
+    await execa("podman", ["rmi", "-f", id], { reject: false });
+}
+
+async function sweepOwner(owner: string): Promise<void> {
+  const label = `label=io.lanekeeper.install=${owner}`;
   const ids = async (args: string[]) =>
     (await execa("podman", args, { reject: false })).stdout.split("\n").filter(Boolean);
   for (const id of await ids(["ps", "-aq", "--filter", label]))

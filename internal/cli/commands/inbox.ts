@@ -84,8 +84,11 @@ async function inbox(ctx: Ctx, words: readonly string[], opts: InboxOptions): Pr
   const id = words[0] === "show" ? words[1] : words[0];
   if (words.length > (words[0] === "show" ? 2 : 1) || (words[0] === "show" && id === undefined)) throw oneItem();
   if (id !== undefined) {
-    const item = await (await ctx.api()).showItem(id);
+    const api = await ctx.api();
+    const item = await api.showItem(id);
     await told(ctx, item, ...renderItem(item, renderOptionsOf(ctx)));
+    // A program that looks has not read it for anybody.
+    if (!ctx.json && !item.read) await api.readItem(item.id);
     return 0;
   }
   const query = await toQuery(ctx, opts);

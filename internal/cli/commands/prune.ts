@@ -19,7 +19,8 @@ const EXIT_FAILED = 1;
 export function definePrune(program: Command, define: DefineVerb): void {
   define<PruneOptions>(program, {
     usage: "prune",
-    summary: "remove lanes whose work is all in their base, if nothing would be lost; lists them first",
+    summary:
+      "remove lanes whose work is all in their base, if nothing would be lost, and images that no lane wants; lists lanes first",
     options: [
       ["--dry-run", "list them, change nothing"],
       ["-y, --yes", "do not ask"],
@@ -43,13 +44,25 @@ async function prune(ctx: Ctx, _: readonly string[], opts: PruneOptions): Promis
   }
   if (opts.dryRun || free.length === 0) {
     if (ctx.json) await ctx.printJson(opts.dryRun ? lanes : []);
+    if (!opts.dryRun) await pruneImages(ctx);
     return 0;
   }
   const what = `Remove ${plural(free.length, "lane")} with container, volume and worktree?`;
   if (!(await confirm(ctx, what, opts))) return EXIT_FAILED;
   const gone = await removeAll(ctx, free, opts);
+  await pruneImages(ctx);
   if (ctx.json) await ctx.printJson(gone);
   return gone.length < free.length ? EXIT_FAILED : 0;
+}
+
+/** Images with packages that no lane wants any more; without an engine they stay until the next time. */
+async function pruneImages(ctx: Ctx): Promise<void> {
+  try {
+    const { removed } = await (await ctx.api()).pruneImages();
+    for (const name of removed) await ctx.note(`image ${name} removed`);
+  } catch (caught) {
+    await ctx.note(`images with packages stay: ${toAppError(caught).message}`);
+  }
 }
 
 /** One after the other; those that could not be removed are told and left out. */

@@ -72,7 +72,9 @@ async function run(ctx: Ctx, args: readonly string[], opts: RunOptions): Promise
   };
   const api = await ctx.api();
   const submit = () =>
-    throughRestarts({ signal: ctx.signal, clock: ctx.clock, ...awayHooks(ctx) }, () => api.submitJob(lane, body));
+    throughRestarts({ signal: ctx.signal, clock: ctx.clock, ...awayHooks(ctx), wasThere: false }, () =>
+      api.submitJob(lane, body),
+    );
   if (!opts.detach) return attach(ctx, submit);
   const job = await submit();
   if (ctx.json) await ctx.printJson(job);

@@ -11,7 +11,7 @@ export function defineSet(program: Command, define: DefineVerb): void {
   define<WorkspaceOption & { readonly unset?: readonly string[] }>(program, {
     usage: "set <lane> [settings...]",
     summary:
-      "change settings: image, agent, drift, limits.{memory,cpus,pids}, skills, ports, env.NAME; empty: the default",
+      "change settings: image, agent, drift, limits.{memory,cpus,pids}, skills, ports, packages, env.NAME; empty: the default",
     options: [WORKSPACE_OPTION, ["--unset <env.NAME>", "take a variable away; may be repeated", collect]],
     examples: [
       "lane set fix-login limits.memory=4g limits.cpus=2",

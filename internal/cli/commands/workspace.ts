@@ -34,10 +34,11 @@ export function defineWorkspaceVerbs(program: Command, define: DefineVerb): void
   define<{ readonly unset?: readonly string[] }>(group, {
     usage: "set <workspace> <settings...>",
     summary:
-      "what its lanes have unless they say otherwise: agent, skills, image, limits.{memory,cpus,pids}, base, ports, env.NAME, setup, teardown",
+      "what its lanes have unless they say otherwise: agent, skills, image, limits.{memory,cpus,pids}, base, ports, packages, env.NAME, setup, teardown",
     options: [["--unset <env.NAME>", "take a variable away; may be repeated", collect]],
     examples: [
       "lane workspace set shop agent=claude limits.memory=4g",
+      "lane workspace set shop packages=apt:git-lfs,npm:typescript@5",
       "lane workspace set shop setup='npm ci' setup='npm run build' teardown='npm run clean'",
       "lane workspace set shop setup=",
     ],

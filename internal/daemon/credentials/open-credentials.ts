@@ -1,9 +1,9 @@
 import { join } from "node:path";
+import type { Logger } from "pino";
 import { AGENTS } from "../../agents/index.ts";
-import type { AgentSettings, Settings } from "../../config/index.ts";
+import type { AgentSettings, Paths, Settings } from "../../config/index.ts";
 import { createLoginDigest, variablesOf } from "../../credentials/index.ts";
 import { loadOrCreateToken } from "../../hostapi/index.ts";
-import type { CoreOptions } from "../core.ts";
 import { type CredentialDesk, type CredentialDeskDeps, openCredentialDesk } from "./credential-desk.ts";
 import { openDeliveryMark } from "./delivery-mark.ts";
 
@@ -12,9 +12,19 @@ export function loginVariables(): readonly string[] {
   return AGENTS.flatMap(variablesOf);
 }
 
+/** The installation, as far as credentials go. */
+export interface CredentialOptions {
+  readonly settings: Settings;
+  readonly paths: Paths;
+  readonly log: Logger;
+  /** laned's own environment, where keys of agents may be, and the user's home, where their login files are. */
+  readonly loginEnv: Readonly<Record<string, string | undefined>>;
+  readonly home: string;
+}
+
 /** Opens the desk of this installation, as configuration says. @throws config.invalid when the salt cannot be used */
 export async function openCredentials(
-  { settings, paths, log, loginEnv, home }: CoreOptions,
+  { settings, paths, log, loginEnv, home }: CredentialOptions,
   deps: Omit<CredentialDeskDeps, "folder" | "logins" | "writesBack" | "mark" | "log">,
 ): Promise<CredentialDesk> {
   const settingsOf = (agent: string): AgentSettings | null =>

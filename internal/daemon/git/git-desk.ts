@@ -49,7 +49,9 @@ export interface GitNote {
 }
 
 /** Git between the lanes and their repositories. */
-export interface GitDesk extends Pick<LaneRepositories, "objectsOf" | "checkShareable" | "seedOf">, AsyncDisposable {
+export interface GitDesk
+  extends Pick<LaneRepositories, "gitDirOf" | "objectsOf" | "checkShareable" | "seedOf">,
+    AsyncDisposable {
   /**
    * Brings lane and host to the same commits. Calls for one lane run one after the other.
    * @throws lane.not_ready without a link, worker.refused, git.refused, git.failed, timeout
@@ -232,6 +234,7 @@ export function createGitDesk(deps: GitDeskDeps): GitDesk {
   stopTimer = clock.timer(FIRST_LOOK_MS, lookAtIdle);
 
   return {
+    gitDirOf: repositories.gitDirOf,
     objectsOf: repositories.objectsOf,
     checkShareable: repositories.checkShareable,
     seedOf: repositories.seedOf,

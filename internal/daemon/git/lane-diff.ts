@@ -1,5 +1,5 @@
 import { AppError, systemClock } from "../../base/index.ts";
-import { diffLane, type HardenedGit, laneTip, locateGitDir } from "../../git/index.ts";
+import { diffLane, type HardenedGit, laneTip } from "../../git/index.ts";
 import type { LaneGitService } from "../../hostapi/index.ts";
 import type { Lane } from "../../lane/index.ts";
 import type { Core } from "../core.ts";
@@ -11,7 +11,7 @@ const SYNC_WAIT_MS = 3000;
 export function createLaneDiff(core: Core, git: HardenedGit, scratch: string): LaneGitService["diff"] {
   return async (id, query, { signal }) => {
     const { lane } = core.supervisor.view(id);
-    const gitDir = await gitDirOf(core, lane);
+    const gitDir = await core.gitDesk.gitDirOf(lane);
     const base = query.base ?? (await baseOf(git, lane, gitDir));
     // While the work tree is looked at: that is the lane's newest in any case.
     const stale = bringOver(core, lane, signal);
@@ -37,18 +37,6 @@ export function createLaneDiff(core: Core, git: HardenedGit, scratch: string): L
       stale: await stale,
     };
   };
-}
-
-/** The repository's own git dir. @throws lane.worktree_missing */
-export async function gitDirOf(core: Pick<Core, "store">, lane: Lane): Promise<string> {
-  const workspace = core.store.workspaces.find(lane.workspaceId);
-  const gitDir = workspace === null ? null : await locateGitDir(workspace.path);
-  if (gitDir !== null) return gitDir;
-  throw new AppError({
-    code: "lane.worktree_missing",
-    message: `lane ${lane.name}: its repository is gone`,
-    hint: "bring it back, or remove the lane",
-  });
 }
 
 /** What a lane is compared with and merged into; for one that has it not on record, the branch its repository has now. */

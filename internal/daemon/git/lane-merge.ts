@@ -3,7 +3,7 @@ import { type HardenedGit, laneTip, mergeLane, worktreeStatus } from "../../git/
 import type { CallOptions, LaneGitService } from "../../hostapi/index.ts";
 import type { Lane } from "../../lane/index.ts";
 import type { Core } from "../core.ts";
-import { baseOf, gitDirOf } from "./lane-diff.ts";
+import { baseOf } from "./lane-diff.ts";
 
 /** Nothing is merged before the lane's commits are here. */
 const SYNC_MS = 60_000;
@@ -17,7 +17,7 @@ export function createLaneMerge(core: Core, git: HardenedGit, scratch: string): 
   return async (id, wanted, opts) => {
     const { lane } = core.supervisor.view(id);
     const { signal } = opts;
-    const gitDir = await gitDirOf(core, lane);
+    const gitDir = await core.gitDesk.gitDirOf(lane);
     const into = (wanted.into ?? (await baseOf(git, lane, gitDir))).replace(/^refs\/heads\//, "");
     await bringOver(core, lane, opts);
     const status = await worktreeStatus(git, { repo: { gitDir }, path: lane.worktree, base: null, signal });

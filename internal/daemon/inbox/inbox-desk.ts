@@ -35,6 +35,8 @@ export interface InboxDesk extends Disposable {
   start(): void;
   /** It is known now what a job has left in git. */
   workLeft(job: string, work: JobWorkLeft): void;
+  /** Puts on record how far the daemon has seen to what happened. @throws store.* */
+  mark(): void;
 }
 
 /** Builds it. `around` is called after the start only, or when a person or a lane calls. */
@@ -144,6 +146,7 @@ export function openInbox(deps: {
       sources.start();
     },
     workLeft: sources.workLeft,
+    mark: sources.mark,
     [Symbol.dispose]: () => {
       isOver = true;
       sources[Symbol.dispose]();

@@ -15,6 +15,8 @@ export interface ItemSources extends Disposable {
   start(): void;
   /** It is known now what the job has left in git. */
   workLeft(job: string, work: JobWorkLeft): void;
+  /** Puts on record how far the feed has been read. @throws store.* */
+  mark(): void;
 }
 
 /** A lane as it is looked at. */
@@ -192,6 +194,7 @@ export function createItemSources(deps: ItemSourcesDeps): ItemSources {
       const item = reviewItem(job, lane, work, before?.data ?? {});
       if (item) safely("review", () => inbox.raise(item));
     },
+    mark,
     [Symbol.dispose]: () => {
       isOver = true;
       unsubscribe();

@@ -1,8 +1,10 @@
 import { AppError, toAppError } from "../../base/index.ts";
 import {
   countIgnored,
+  countMissingLfs,
   countOnlyInLane,
   type HardenedGit,
+  laneTip,
   onlyInLane,
   type Repository,
   renderLosses,
@@ -11,7 +13,7 @@ import {
 } from "../../git/index.ts";
 import type { CallOptions } from "../../hostapi/index.ts";
 import type { Lane } from "../../lane/index.ts";
-import type { LaneGit } from "../../workerlink/index.ts";
+import type { LaneGit, LaneHoldings, SubmoduleHoldings } from "../../workerlink/index.ts";
 import type { GitDesk } from "../git/git-desk.ts";
 
 /** What goes with a lane. */
@@ -20,8 +22,16 @@ export interface LaneLosses {
   readonly lost: readonly string[];
   /** Ignored paths of the worktree. Nobody is kept from removing these. */
   readonly ignored: number;
+  /** Submodules into which the lane has looked: they hold nothing else than `lost` says. */
+  readonly lookedInto: ReadonlySet<string>;
   /** The worktree was there before the lane, and stays. */
   readonly keepsWorktree: boolean;
+}
+
+/** What was seen, and in which start of which container. Nothing of it may be left out: that would be lost unsaid. */
+interface KeptLook {
+  readonly run: string;
+  readonly held: { readonly [K in keyof LaneHoldings]-?: Exclude<LaneHoldings[K], undefined> };
 }
 
 /** What the look at losses needs. */
@@ -32,15 +42,23 @@ export interface LossesDeps {
   readonly privateGit: (laneId: string) => LaneGit | null;
   /** Did its container ever run? */
   readonly everRan: (laneId: string) => boolean;
-  readonly isStopped: (laneId: string) => boolean;
+  /** Which start of which container it is in, or was in last; null when that is not known. */
+  readonly runOf: (laneId: string) => { readonly id: string; readonly stopped: boolean } | null;
+  /** What was seen of lanes before they were stopped, over restarts of the daemon. */
+  readonly looks: { find(laneId: string): KeptLook | null; put(laneId: string, look: KeptLook): void };
+  /** Now, to be asked of later: has a job of the lane gone on since? */
+  readonly nowInFeed: () => (laneId: string) => boolean;
 }
 
 /** Tells what would be lost. */
 export interface LossesDesk {
   /** @throws cancelled; what cannot be found out is named as a loss */
   of(lane: Lane, repo: Pick<Repository, "gitDir">, opts: CallOptions): Promise<LaneLosses>;
-  /** Remembers, while the lane can still be asked, whether its git dir holds anything that the host has not. */
-  noteBeforeStop(lane: Lane, repo: Pick<Repository, "gitDir">, opts: CallOptions): Promise<void>;
+  /**
+   * Looks, while the lane can still be asked, into its git dir. What it gives is to be called when the lane was stopped:
+   * that keeps what was seen, unless the lane has gone on meanwhile. Never rejects.
+   */
+  lookBeforeStop(lane: Lane, opts: CallOptions): Promise<() => void>;
 }
 
 /** So many branches are named. */
@@ -48,40 +66,50 @@ const NAMES_SHOWN = 3;
 
 /** Looks at worktree, imported commits and the lane's own git dir. */
 export function createLossesDesk(deps: LossesDeps): LossesDesk {
-  const { git, gitDesk } = deps;
-  /** Stopped lanes in whose git dir there was nothing else. After a restart of the daemon nobody knows. */
-  const clean = new Set<string>();
+  const { git, gitDesk, looks } = deps;
 
-  const ofGitDir = async (lane: Lane, gitDir: string, opts: CallOptions): Promise<readonly string[]> => {
+  /** What the lane's git dir holds, once its commits are taken over; or why they cannot be. */
+  const look = async (lane: Lane, opts: CallOptions): Promise<LaneHoldings | string> => {
+    const { held } = await gitDesk.sync(lane, opts);
+    if (held !== null) return `commits that cannot be taken over now (${held})`;
     const link = deps.privateGit(lane.id);
     if (link === null) throw unknown("its worker is of another build: lane recreate");
-    const held = await link.look(opts);
+    return link.look(opts);
+  };
+  const ofHoldings = async (lane: Lane, gitDir: string, held: LaneHoldings, opts: CallOptions): Promise<OfLane> => {
     const others = held.branches.filter(({ name }) => name !== lane.branch);
-    const { detached, stashes, more } = held;
+    const { detached, stashes, more, submodules = [] } = held;
     const tips = [...others.map(({ tip }) => tip), ...(detached === null ? [] : [detached])];
     const only = await onlyInLane(git, { gitDir, tips, signal: opts.signal });
     const branches = others.filter(({ tip }) => only.has(tip)).map(({ name }) => JSON.stringify(name));
-    return [
+    const lost = [
       ...(stashes === 0 ? [] : [plural(stashes, "stash entry", "stash entries")]),
       ...(branches.length === 0
         ? []
         : [`${plural(branches.length, "branch", "branches")} only in the lane (${nameSome(branches)})`]),
       ...(detached !== null && only.has(detached) ? ["commits on no branch of the lane"] : []),
       ...(more ? ["more branches of the lane than were looked at"] : []),
+      ...submodules.flatMap(ofSubmodule),
     ];
+    return { lost, lookedInto: new Set(submodules.map(({ path }) => path)) };
   };
-  const ofPrivate = async (lane: Lane, gitDir: string, opts: CallOptions): Promise<readonly string[]> => {
-    if (!gitDesk.linked(lane)) {
-      const isKnown = !deps.everRan(lane.id) || (deps.isStopped(lane.id) && clean.has(lane.id));
-      return isKnown ? [] : ["what its git dir holds, which cannot be asked for while it does not run (lane start)"];
-    }
+  const ofSilent = async (lane: Lane, gitDir: string, opts: CallOptions): Promise<OfLane> => {
+    if (!deps.everRan(lane.id)) return { lost: [], lookedInto: NOBODY };
+    const run = deps.runOf(lane.id);
+    const seen = run?.stopped ? looks.find(lane.id) : null;
+    if (seen === null || seen.run !== run?.id)
+      return unseen("what its git dir holds, which cannot be asked for while it does not run (lane start)");
+    // The repository may have lost since what it had then. Folders of submodules are the host's to write, too.
+    return { ...(await ofHoldings(lane, gitDir, seen.held, opts)), lookedInto: NOBODY };
+  };
+  const ofPrivate = async (lane: Lane, gitDir: string, opts: CallOptions): Promise<OfLane> => {
+    if (!gitDesk.linked(lane)) return ofSilent(lane, gitDir, opts);
     try {
-      const { held } = await gitDesk.sync(lane, opts);
-      if (held !== null) return [`commits that cannot be taken over now (${held})`];
-      return await ofGitDir(lane, gitDir, opts);
+      const held = await look(lane, opts);
+      return typeof held === "string" ? unseen(held) : await ofHoldings(lane, gitDir, held, opts);
     } catch (caught) {
       if (opts.signal?.aborted) throw caught;
-      return [`what its git dir holds, which could not be asked for (${toAppError(caught).message})`];
+      return unseen(`what its git dir holds, which could not be asked for (${toAppError(caught).message})`);
     }
   };
 
@@ -89,22 +117,63 @@ export function createLossesDesk(deps: LossesDeps): LossesDesk {
     of: async (lane, repo, opts) => {
       const { gitDir } = repo;
       const at = { repo, path: lane.worktree, signal: opts.signal };
-      const ofLane = await ofPrivate(lane, gitDir, opts);
+      const { lost: ofLane, lookedInto } = await ofPrivate(lane, gitDir, opts);
       const count = await countOnlyInLane(git, { gitDir, lane: lane.name, signal: opts.signal });
       const commits = count === 0 ? [] : [`${plural(count, "commit", "commits")} that no branch has`];
-      const keepsWorktree = (await startOfWorktree(repo, lane.worktree)) === null;
-      if (keepsWorktree) return { lost: [...commits, ...ofLane], ignored: 0, keepsWorktree };
-      const files = await worktreeLosses(git, at).catch(ignoreMissing);
+      const start = await startOfWorktree(repo, lane.worktree);
+      const contents = await lostContents(git, lane, { gitDir, start, signal: opts.signal });
+      const keepsWorktree = start === null;
+      if (keepsWorktree) return { lost: [...commits, ...contents, ...ofLane], ignored: 0, lookedInto, keepsWorktree };
+      const files = await worktreeLosses(git, { ...at, lookedInto }).catch(ignoreMissing);
       const ignored = await countIgnored(git, at).catch(ignoreMissing);
-      const lost = [...(files === null ? [] : [renderLosses(files)]), ...commits, ...ofLane];
-      return { lost, ignored: ignored ?? 0, keepsWorktree };
+      const lost = [...(files === null ? [] : [renderLosses(files)]), ...commits, ...contents, ...ofLane];
+      return { lost, ignored: ignored ?? 0, lookedInto, keepsWorktree };
     },
-    noteBeforeStop: async (lane, { gitDir }, opts) => {
-      clean.delete(lane.id);
-      const lost = await ofPrivate(lane, gitDir, opts).catch(() => null);
-      if (lost?.length === 0 && gitDesk.linked(lane)) clean.add(lane.id);
+    lookBeforeStop: async (lane, opts) => {
+      const before = deps.runOf(lane.id);
+      const hasWorked = deps.nowInFeed();
+      const held = await look(lane, opts).catch(() => null);
+      return () => {
+        const run = deps.runOf(lane.id);
+        if (held === null || typeof held === "string" || !run?.stopped || run.id !== before?.id) return;
+        if (!hasWorked(lane.id))
+          looks.put(lane.id, { run: run.id, held: { ...held, submodules: held.submodules ?? [] } });
+      };
     },
   };
+}
+
+/** What the lane's own git dir holds. */
+type OfLane = Pick<LaneLosses, "lost" | "lookedInto">;
+
+const NOBODY: ReadonlySet<string> = new Set();
+
+function unseen(what: string): OfLane {
+  return { lost: [what], lookedInto: NOBODY };
+}
+
+/** Contents of git-lfs that only the lane's own git dir may hold. */
+async function lostContents(
+  git: HardenedGit,
+  { name, branch }: Lane,
+  at: { readonly gitDir: string; readonly start: string | null; readonly signal: AbortSignal | undefined },
+): Promise<readonly string[]> {
+  const tip = await laneTip({ gitDir: at.gitDir, lane: name, branch });
+  const missing = tip === null ? 0 : await countMissingLfs(git, { ...at, tip, branch });
+  if (missing === null) return ["contents of git-lfs, for which there are too many files to look through"];
+  return missing === 0
+    ? []
+    : [`${plural(missing, "content", "contents")} of git-lfs that this host does not have (git lfs push in the lane)`];
+}
+
+function ofSubmodule({ path, commits, others }: SubmoduleHoldings): readonly string[] {
+  const parts = [
+    ...(commits === 0 ? [] : [`${plural(commits, "commit", "commits")} that no remote of it has`]),
+    ...(others === 0
+      ? []
+      : [plural(others, "uncommitted change or stash entry", "uncommitted changes or stash entries")]),
+  ];
+  return parts.length === 0 ? [] : [`${parts.join(" and ")} in submodule ${JSON.stringify(path)}`];
 }
 
 function plural(count: number, one: string, many: string): string {

@@ -1,4 +1,4 @@
-import { describeRepository, type HardenedGit } from "../../git/index.ts";
+import type { HardenedGit } from "../../git/index.ts";
 import { type LaneService, toApiPlan } from "../../hostapi/index.ts";
 import type { Core } from "../core.ts";
 import { gitStateOf, listWithGit } from "../git/lane-git-state.ts";
@@ -29,6 +29,7 @@ export function createLaneService(core: Core, git: HardenedGit, losses: LossesDe
     },
     listWithGit: (opts) => listWithGit(core, git, opts),
     prunable: (opts) => listPrunable(deps, opts),
+    pruneImages: async (opts) => core.packages.prune(supervisor.connection(), opts),
     diskOf: (id, opts) => diskOfLane(core, id, opts),
     add: maker.add,
     planAdd: maker.plan,
@@ -44,14 +45,13 @@ export function createLaneService(core: Core, git: HardenedGit, losses: LossesDe
       // A stopped lane cannot be asked for its commits. What is held or broken there must not keep it from stopping.
       const { lane } = supervisor.view(id);
       const within = AbortSignal.any([AbortSignal.timeout(STOP_SYNC_MS), ...(opts.signal ? [opts.signal] : [])]);
-      if (gitDesk.linked(lane)) {
-        const workspace = store.workspaces.find(lane.workspaceId);
-        const repo = workspace && (await describeRepository(git, workspace.path, { signal: within }).catch(() => null));
-        // A job may still run, and leave more than is seen now.
-        if (repo && !dispatcher.busy(id)) await losses.noteBeforeStop(lane, repo, { signal: within });
-        else await gitDesk.sync(lane, { signal: within }).catch(() => null);
-      }
-      return toView(core, await supervisor.stop(id, opts), null);
+      // A job may still run, and leave more than is seen now.
+      const isIdle = gitDesk.linked(lane) && !dispatcher.busy(id);
+      const keepLook = isIdle ? await losses.lookBeforeStop(lane, { signal: within }) : () => {};
+      if (!isIdle) await gitDesk.sync(lane, { signal: within }).catch(() => null);
+      const stopped = await supervisor.stop(id, opts);
+      keepLook();
+      return toView(core, stopped, null);
     },
     sync: async (id, opts) => {
       const { lane } = supervisor.view(id);

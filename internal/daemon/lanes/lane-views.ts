@@ -7,6 +7,7 @@ import type { LaneView as SupervisedView } from "../../supervisor/index.ts";
 import type { CredentialDesk } from "../credentials/credential-desk.ts";
 import type { LaneSetup } from "../settings/lane-setup.ts";
 import type { LaneConfigDesk } from "../settings/workspace-settings.ts";
+import type { PackagesDesk } from "./packages-desk.ts";
 
 /** What a view of a lane is put together from. */
 export interface ViewSources {
@@ -16,6 +17,7 @@ export interface ViewSources {
   readonly credentials: CredentialDesk;
   readonly laneConfig: LaneConfigDesk;
   readonly setup: LaneSetup;
+  readonly packages: Pick<PackagesDesk, "causeOf">;
 }
 
 /** A lane as the API shows it: the supervisor's view, its work, and (where it was looked at) its git. */
@@ -38,7 +40,7 @@ export function toView(sources: ViewSources, seen: SupervisedView, git: ApiLane[
 
 /** What it is made with, and how its container was prepared. */
 function makingOf(
-  { laneConfig, setup }: ViewSources,
+  { laneConfig, setup, packages }: ViewSources,
   lane: SupervisedView["lane"],
   container: SupervisedView["container"],
 ): NonNullable<LaneView["making"]> {
@@ -53,6 +55,6 @@ function makingOf(
     ports,
     setup: { state: prepared.state, job: prepared.job },
     repository,
-    cause: prepared.cause ?? repository.error,
+    cause: prepared.cause ?? packages.causeOf(lane.id) ?? repository.error,
   };
 }

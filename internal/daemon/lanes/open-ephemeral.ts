@@ -15,6 +15,8 @@ const PERSONS_PRIORITY_MAX = 100;
 const JOBS_BACK = 20;
 /** A running container is on record among so many entries. */
 const HISTORY_BACK = 1000;
+/** More entries than this between a look and the end of the lane are not looked through. */
+const FEED_BACK = 1000;
 /** What follows a job gets so long. */
 const SETTLE_MS = 60_000;
 
@@ -26,7 +28,19 @@ export function openLosses(core: Core, git: HardenedGit): LossesDesk {
     gitDesk,
     privateGit,
     everRan: (laneId) => store.lanes.listHistory(laneId, { limit: HISTORY_BACK }).some(({ to }) => to === "ready"),
-    isStopped: (laneId) => supervisor.view(laneId).state.phase === "stopped",
+    runOf: (laneId) => {
+      const { container, state } = supervisor.view(laneId);
+      if (container === null || container.startedAtMs === null) return null;
+      return { id: `${container.id} ${container.startedAtMs}`, stopped: state.phase === "stopped" };
+    },
+    looks: store.laneLooks,
+    nowInFeed: () => {
+      const from = store.feed.latest();
+      return (laneId) => {
+        const entries = store.feed.readAfter(from, FEED_BACK);
+        return entries.length === FEED_BACK || entries.some(({ lane, job }) => lane === laneId && job !== null);
+      };
+    },
   });
 }
 

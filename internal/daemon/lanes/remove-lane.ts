@@ -5,6 +5,7 @@ import {
   type HardenedGit,
   howMerged,
   type Repository,
+  releaseWorktree,
   removeLaneRefs,
   removeWorktree,
   tipOfBranch,
@@ -20,7 +21,7 @@ const REMOVE_WAIT_MS = 60_000;
 /** With force, what would be lost is named if it can be found out in this time. */
 const FORCED_LOOK_MS = 15_000;
 
-const NOTHING: LaneLosses = { lost: [], ignored: 0, keepsWorktree: false };
+const NOTHING: LaneLosses = { lost: [], ignored: 0, lookedInto: new Set(), keepsWorktree: false };
 
 /** What a removal works with. */
 export interface RemoveDeps {
@@ -58,9 +59,9 @@ export async function removeLane(
   const { name, branch, worktree } = lane;
   if (repo) {
     const { gitDir } = repo;
-    if (!losses.keepsWorktree) {
-      await removeWorktree(git, { repo, path: worktree, force: opts.force, signal: opts.signal });
-    }
+    const { lookedInto } = losses;
+    if (losses.keepsWorktree) await releaseWorktree(git, { repo, path: worktree, signal: opts.signal });
+    else await removeWorktree(git, { repo, path: worktree, lookedInto, force: opts.force, signal: opts.signal });
     await removeLaneRefs(git, { gitDir, lane: name });
     if (tip !== null) await deleteBranch(git, { gitDir, branch, tip });
   }

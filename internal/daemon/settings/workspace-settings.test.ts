@@ -4,6 +4,7 @@ import { AppError } from "../../base/index.ts";
 import type { InboxItem } from "../../job/index.ts";
 import {
   DEFAULT_WORKSPACE_SETTINGS,
+  hasPackages,
   type Lane,
   NO_REPOSITORY_CONFIG,
   type RepositoryConfig,
@@ -98,6 +99,7 @@ const configs: fc.Arbitrary<Partial<RepositoryConfig>> = fc.record({
   ports: fc.uniqueArray(fc.integer({ min: 1, max: 65_535 }), { maxLength: 3 }),
   // Names of ours, as TZ, are refused where the file is read.
   env: fc.dictionary(fc.stringMatching(/^V_[A-Z]{1,4}$/), fc.string({ maxLength: 4 }), { maxKeys: 3 }),
+  packages: fc.constantFrom(null, { apt: [], npm: [] }, { apt: ["tree"], npm: [] }, { apt: [], npm: ["semver"] }),
   setup: fc.constantFrom(null, ["npm ci"]),
 });
 
@@ -110,13 +112,16 @@ describe("what a repository's own file may do", () => {
         const before = await desk.refresh(lane, NOW);
         const spec = specOf(before.lane);
         expect({ ...spec, limits: null }).toEqual({ ...plain, limits: null });
+        expect(hasPackages(before.lane.settings.packages)).toBe(false);
         for (const key of ["memoryBytes", "cpus", "pids"] as const) {
           expect(spec.limits[key]).toBeLessThanOrEqual(plain.limits[key] ?? 0);
         }
         const { asked } = before.repository;
         if (asked === null) return;
         await desk.decide(WORKSPACE, { base: null, sha256: asked.sha256, word: "approved" }, NOW);
-        const after = specOf((await desk.refresh(lane, NOW)).lane);
+        const approved = (await desk.refresh(lane, NOW)).lane;
+        expect(approved.settings.packages).toEqual(config.packages);
+        const after = specOf(approved);
         expect(after.image.id).toBe(config.image ?? SETTINGS.image);
         expect(after.network.ports.map((port) => port.containerPort)).toEqual(
           expect.arrayContaining([...(config.ports ?? [])]),
@@ -129,9 +134,13 @@ describe("what a repository's own file may do", () => {
   });
 
   it("is asked for again when one byte of it changes, and keeps no effect of what was approved", async () => {
-    const config = { image: "evil:1", ports: [3000], env: { A: "b" } };
+    const packages = { apt: ["git-lfs"], npm: ["semver"] };
+    const config = { image: "evil:1", packages, ports: [3000], env: { A: "b" } };
     const changes: readonly Partial<RepositoryConfig>[] = [
       { ...config, image: "evil:2" },
+      { ...config, packages: { ...packages, apt: ["git-lfs=3.3.0-1"] } },
+      { ...config, packages: { ...packages, npm: ["semver", "tool"] } },
+      { ...config, packages: { apt: ["git-lfs", "semver"], npm: [] } },
       { ...config, ports: [3001] },
       { ...config, ports: [3000, 3001] },
       { ...config, env: { A: "c" } },
@@ -154,13 +163,33 @@ describe("what a repository's own file may do", () => {
     expect(raised).toHaveLength(1 + changes.length);
   });
 
+  it("names all packages in the words that are approved, and asks for none that a person has set", async () => {
+    const packages = { apt: ["git-lfs", "tree"], npm: ["@s/tool@1"] };
+    const { desk, lane } = newDesk(() => good({ packages }));
+    expect((await desk.refresh(lane, NOW)).repository.asked?.fields).toEqual([
+      { field: "packages.apt", was: null, is: "git-lfs, tree" },
+      { field: "packages.npm", was: null, is: "@s/tool@1" },
+    ]);
+    desk.patch("ws", { packages: { apt: ["tree"], npm: ["@s/tool@1"] } });
+    expect((await desk.refresh(lane, NOW)).repository.asked?.fields).toEqual([
+      { field: "packages.apt", was: "tree", is: "git-lfs, tree" },
+    ]);
+    desk.patch("ws", { packages: { apt: ["git-lfs", "tree", "jq"], npm: ["@s/tool@1"] } });
+    const { repository, origins, lane: made } = await desk.refresh(lane, NOW);
+    expect([repository.asked, origins.packages]).toEqual([null, "workspace"]);
+    expect(made.settings.packages?.apt).toEqual(["git-lfs", "tree", "jq"]);
+  });
+
   it("is approved for one workspace only, and only as it was shown", async () => {
     const { desk, lane, approvals } = newDesk(() => good({ image: "evil:1" }));
     const { asked } = (await desk.refresh(lane, NOW)).repository;
     const other = { base: null, sha256: "0".repeat(64), word: "approved" } as const;
     await expect(desk.decide(WORKSPACE, other, NOW)).rejects.toThrow(/something else by now/);
     await desk.decide(WORKSPACE, { ...other, sha256: asked?.sha256 ?? "" }, NOW);
-    const fields = wideningOf({ ...NO_REPOSITORY_CONFIG, image: "evil:1" }, { ...SETTINGS.limits, ...SETTINGS });
+    const fields = wideningOf(
+      { ...NO_REPOSITORY_CONFIG, image: "evil:1" },
+      { ...SETTINGS.limits, ...SETTINGS, packages: null },
+    );
     expect(approvals.wordOn("ws", fields)?.word).toBe("approved");
     expect(approvals.wordOn("another", fields)?.word).toBe("pending");
   });

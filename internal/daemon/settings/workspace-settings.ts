@@ -99,6 +99,7 @@ export function createLaneConfigDesk(deps: LaneConfigDeps): LaneConfigDesk {
     cpus: workspace.cpus ?? deps.settings.limits.cpus,
     pids: workspace.pids ?? deps.settings.limits.pids,
     skills: workspace.skills ?? deps.settings.skills,
+    packages: workspace.packages,
   });
   const askedBy = (workspaceId: string, config: RepositoryConfig): Asked | null =>
     approvals.wordOn(workspaceId, wideningOf(config, ceilingOf(records.settingsOf(workspaceId))));

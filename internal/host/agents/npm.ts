@@ -38,9 +38,14 @@ const VIEW_MS = 60_000;
 const RETRIES = ["--fetch-retries=2", "--fetch-retry-mintimeout=500", "--fetch-retry-maxtimeout=3000"] as const;
 const QUIET = ["--loglevel=error", "--no-audit", "--no-fund", "--no-update-notifier", "--no-progress"] as const;
 
+/** What of an environment is npm's business. */
+export function npmEnvOf(env: NpmEnv): NpmEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => HANDED_ON.test(name)));
+}
+
 /** npm as found on the `PATH` of `env`. */
 export function createNpm(env: NpmEnv): Npm {
-  const own = Object.fromEntries(Object.entries(env).filter(([name]) => HANDED_ON.test(name)));
+  const own = npmEnvOf(env);
   async function run(
     what: string,
     argv: readonly string[],
