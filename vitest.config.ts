@@ -26,6 +26,8 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["internal/**/*.test.ts", "cmd/**/*.test.ts", "test/support/**/*.test.ts"],
+          // The default leaves one core out: on two cores that is one file at a time.
+          maxWorkers: "100%",
           sequence: { groupOrder: 0 },
         },
       },

@@ -3,6 +3,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { ApiJob, ApiJobEvent } from "../../internal/protocol/api.ts";
+import type { ApiFeedEntry, ApiInboxItem, ApiInboxPage } from "../../internal/protocol/index.ts";
 import { callApi } from "../support/api.ts";
 import { eventually, type Installation, newInstallation } from "../support/installation.ts";
 
@@ -42,4 +43,28 @@ it("removes the output of ended jobs above the limit, oldest first, and never of
   expect((await show(running)).state).toBe("running");
   const log = await readFile(join(home.stateDir, "logs", "laned.log"), "utf8");
   expect(log.split("\n").filter((line) => line.includes("output of an ended job removed"))).toHaveLength(1);
+});
+
+it("removes items that were closed long enough ago, tells who follows, and leaves those that wait", async () => {
+  await home.json(["add", "failing"]);
+  const items = async () => (await callApi<ApiInboxPage>(home, "GET", "/v1/inbox?state=all")).items;
+  const fail = async () => {
+    const { job } = (await home.lane(["run", "failing", "--json", "--", "false"])).stdout
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => JSON.parse(line) as { job: string })[0] ?? { job: "" };
+    const found = async () => (await items()).find((item) => item.job === job) ?? null;
+    return eventually(found, { what: "the item of the failed job" });
+  };
+  const [closed, open] = [await fail(), await fail()];
+  await home.json<ApiInboxItem>(["done", closed.id]);
+
+  await writeFile(join(home.dir, "c", "lanekeeper", "config.yaml"), "inbox: { keepFor: 500ms }\n");
+  await home.lane(["down"]);
+  await home.up();
+  await eventually(async () => !(await items()).some(({ id }) => id === closed.id), { what: "the closed item's end" });
+  expect(await items()).toEqual(expect.arrayContaining([expect.objectContaining({ id: open.id, state: "open" })]));
+  const told = (await home.lane(["events", "--json", "--type", "inbox.removed"])).stdout.trim().split("\n");
+  expect(told.flatMap((line) => (JSON.parse(line) as ApiFeedEntry).data.ids)).toContain(closed.id);
+  expect(await home.lane(["answer", closed.id, "retry"])).toMatchObject({ code: 3 });
 });

@@ -7,6 +7,7 @@ import type { ApiLaneDisk, ApiPrunableLane, ApiRemovedLane } from "../../interna
 import type { ApiLane, ApiWorkspace } from "../../internal/protocol/index.ts";
 import { gitSceneBefore } from "../support/git-scene.ts";
 import { eventually } from "../support/installation.ts";
+import { podman } from "../support/podman.ts";
 
 describe("lanes come and go", () => {
   const scene = gitSceneBefore();
@@ -86,23 +87,40 @@ describe("lanes come and go", () => {
     const planned = (await scene.home.lane(["rm", "full", "--dry-run"])).stdout;
     expect(planned).toContain("! needs --force: would lose 1 stash entry");
     expect(planned).toContain("1 ignored path");
-    await sh("full", "git stash drop -q; git branch -D side -q");
-    await scene.home.json(["stop", "full"]);
-    expect((await scene.home.lane(["rm", "full", "--dry-run"])).stdout).not.toContain("would lose");
+    await scene.home.json(["add", "plain", "-w", "repo"]);
+    await sh(
+      "plain",
+      "git commit -q --allow-empty -m plain; git branch old main; echo x > x; git stash -qu; git stash drop -q",
+    );
+    for (const name of ["full", "plain"]) await scene.home.json(["stop", name]);
+    expect((await scene.home.lane(["rm", "plain", "--dry-run"])).stdout).not.toContain("would lose");
     await scene.home.kill9();
     await scene.home.up();
-    const unknown = await scene.home.lane(["rm", "full", "--yes"]);
-    expect(unknown).toMatchObject({
+    // Both are stopped, and nobody can be asked: what they held is on record.
+    const known = await scene.home.lane(["rm", "full", "--yes"]);
+    expect(known).toMatchObject({
+      code: 5,
+      stderr: expect.stringContaining("would lose 1 stash entry; 1 branch only"),
+    });
+    expect(await scene.home.lane(["rm", "plain", "--yes"])).toMatchObject({ code: 0 });
+    expect(await git(scene.repo, "log", "-1", "--format=%s", "plain")).toBe("plain");
+    const unmerged = await scene.home.lane(["rm", "full", "--yes", "--force", "--delete-branch"]);
+    expect(unmerged).toMatchObject({ code: 5, stderr: expect.stringContaining("not merged into main") });
+    // Started by hand, it may hold anything.
+    const { containerName } = await scene.home.json<ApiLane>(["show", "full"]);
+    await scene.home.lane(["down"]);
+    await podman("start", containerName ?? "");
+    await podman("kill", containerName ?? "");
+    await scene.home.up();
+    expect(await scene.home.lane(["rm", "full", "--yes"])).toMatchObject({
       code: 5,
       stderr: expect.stringContaining("cannot be asked for while it does not run"),
     });
-    const unmerged = await scene.home.lane(["rm", "full", "--yes", "--force", "--delete-branch"]);
-    expect(unmerged).toMatchObject({ code: 5, stderr: expect.stringContaining("not merged into main") });
     const forced = await scene.home.lane(["rm", "full", "--yes", "--force"]);
     expect(forced.stdout).toContain(
       "lane full is removed, branch full is kept; 1 ignored path went with it\nlost: what its git dir",
     );
-  });
+  }, 120_000);
 
   it("shows how lanes stand and what they take, and prunes those whose work is merged", async () => {
     for (const name of ["done", "fresh", "dirty"]) await scene.home.json(["add", name, "-w", "repo"]);
