@@ -5,11 +5,14 @@ import { bringLfsObjects } from "./lfs-objects.ts";
 import type { HostWorktree } from "./refresh-index.ts";
 import { shieldSubmodules } from "./submodules.ts";
 
-/** What HEAD of a work tree has otherwise than the commit it was moved on from. */
-export async function changesSince(git: HardenedGit, worktree: HostWorktree, from: string): Promise<readonly Change[]> {
-  const { gitDir } = worktree;
+/** What one commit has otherwise than another one, file by file. */
+export async function changesBetween(
+  git: HardenedGit,
+  query: { readonly gitDir: string; readonly from: string; readonly to: string },
+): Promise<readonly Change[]> {
+  const { gitDir, from, to } = query;
   const how = ["-r", "--raw", "-z", "--no-abbrev", "--no-renames", "--ignore-submodules=none"];
-  const { stdout } = await git({ gitDir, cwd: gitDir, bytes: true, args: ["diff-tree", ...how, from, "HEAD", "--"] });
+  const { stdout } = await git({ gitDir, cwd: gitDir, bytes: true, args: ["diff-tree", ...how, from, to, "--"] });
   return parseChanges(stdout);
 }
 

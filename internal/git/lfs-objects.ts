@@ -4,7 +4,7 @@ import { type FileHandle, lchown, open, rename, rm, stat } from "node:fs/promise
 import { dirname, isAbsolute, join } from "node:path";
 import type { Call } from "./git-at.ts";
 import type { HardenedGit } from "./hardened-git.ts";
-import { hashFile, type LfsPointer, POINTER_MAX_BYTES, parsePointer } from "./lfs-pointer.ts";
+import { hashFile, type LfsPointer, POINTER_MAX_BYTES, POINTER_MIN_BYTES, parsePointer } from "./lfs-pointer.ts";
 import { keepFolder, openAt, openRoot } from "./open-below.ts";
 import { readBlobs } from "./read-blobs.ts";
 import { foreignOwner, makeFolder, type RepositoryOwner } from "./repository-owner.ts";
@@ -16,7 +16,7 @@ import { foreignOwner, makeFolder, type RepositoryOwner } from "./repository-own
 
 /** Not more than this is brought at once, and so many pointers are looked for among so many objects. */
 const BROUGHT_MAX_BYTES = 2 * 1024 ** 3;
-const POINTERS = { blobBytes: POINTER_MAX_BYTES, totalBytes: 16 * 1024 * 1024 };
+const POINTERS = { leastBytes: POINTER_MIN_BYTES, blobBytes: POINTER_MAX_BYTES, totalBytes: 16 * 1024 * 1024 };
 const OBJECTS_MAX = 50_000;
 
 /** A file as a commit has it. The path is bytes. */

@@ -9,8 +9,9 @@ export interface LfsPointer {
   readonly size: number;
 }
 
-/** Git-lfs takes nothing larger for a pointer. */
+/** Git-lfs takes nothing larger for a pointer, and writes none that is smaller. */
 export const POINTER_MAX_BYTES = 1024;
+export const POINTER_MIN_BYTES = 120;
 const PIECE_BYTES = 1024 * 1024;
 const readAsync = promisify(read);
 

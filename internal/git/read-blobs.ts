@@ -4,6 +4,8 @@ import type { Call } from "./git-at.ts";
 export interface BlobLimits {
   /** A larger one is left out. */
   readonly blobBytes: number;
+  /** And a smaller one. */
+  readonly leastBytes?: number | undefined;
   readonly totalBytes: number;
 }
 
@@ -17,10 +19,11 @@ export async function readBlobs(
   if (blobs.length === 0) return texts;
   const ask = async (mode: string, ids: readonly string[]) =>
     (await run(["cat-file", mode], { stdin: ids.map((id) => `${id}\n`).join("") })).stdout;
+  const { leastBytes: least = 0 } = limits;
   let left = limits.totalBytes;
   const small = (await ask("--batch-check", blobs)).split("\n").flatMap((line) => {
     const [id = "", type, size] = line.split(" ");
-    if (type !== "blob" || Number(size) > limits.blobBytes || Number(size) > left) return [];
+    if (type !== "blob" || Number(size) > Math.min(limits.blobBytes, left) || Number(size) < least) return [];
     left -= Number(size);
     return [id];
   });

@@ -1,5 +1,6 @@
-import { bringContents, changesSince, shieldNew } from "./after-import.ts";
+import { bringContents, changesBetween, shieldNew } from "./after-import.ts";
 import { decideSync, needsAncestry } from "./decide-sync.ts";
+import type { Change } from "./diff-parse.ts";
 import type { HardenedGit } from "./hardened-git.ts";
 import { checkWhole, importBundle } from "./import-bundle.ts";
 import { type LaneRefs, laneRef, readLaneRefs } from "./lane-refs.ts";
@@ -55,7 +56,8 @@ export async function syncLane(git: HardenedGit, wanted: SyncLane, side: LaneSid
   const own = await openWorktree({ repo: { gitDir }, path: wanted.worktree, signal });
   let refs = await readLaneRefs(git, { gitDir, lane, branch, signal });
   if (refs.pending !== null) {
-    await settleIndex(git, wanted, own, refs.pending);
+    const changed = tellChanges(git, own, refs.pending, "HEAD");
+    await settleIndex(git, wanted, own, { from: refs.pending, look: null, changed });
     refs = { ...refs, pending: null };
   }
   const base = refs.base ?? wanted.seedTip;
@@ -92,8 +94,10 @@ export async function syncLane(git: HardenedGit, wanted: SyncLane, side: LaneSid
         await record(git, wanted, refs, { head: tip, base });
         return { ...done, held };
       }
+      // Told while the refs are written.
+      const changed = tellChanges(git, own, decision.from, decision.to);
       await record(git, wanted, refs, { head: tip, base: tip, branch: decision });
-      await settleIndex(git, wanted, own, decision.from, await looking);
+      await settleIndex(git, wanted, own, { from: decision.from, look: await looking, changed });
       return { ...done, host: decision.to };
     }
     case "give": {
@@ -145,17 +149,23 @@ function lookEarly(
   return lookAtIndex(git, own, { commit, signal }).catch(() => null);
 }
 
-/** Has the index follow the branch. Not cancelled: the branch has moved already. */
+/** Fails for whoever waits for it, and for nobody else. */
+function tellChanges(git: HardenedGit, own: HostWorktree, from: string, to: string): Promise<readonly Change[]> {
+  const changed = changesBetween(git, { gitDir: own.gitDir, from, to });
+  changed.catch(() => undefined);
+  return changed;
+}
+
+/** Has the index follow the branch, and what goes with it. Not cancelled: the branch has moved already. */
 async function settleIndex(
   git: HardenedGit,
   wanted: SyncLane,
   own: HostWorktree,
-  from: string,
-  look: IndexLook | null = null,
+  moved: { readonly from: string; readonly look: IndexLook | null; readonly changed: Promise<readonly Change[]> },
 ): Promise<void> {
   const { gitDir, lane, branch } = wanted;
+  const { from, look, changed } = moved;
   if ((await whyNotMovable(own, branch, undefined)) !== null) return;
-  const changed = changesSince(git, own, from);
   const brought = changed.then((changes) => bringContents(git, own, { gitDir, changes }));
   const [changes] = await Promise.all([changed, refreshIndex(git, own, { from, look }), brought]);
   await shieldNew(git, own, changes);
