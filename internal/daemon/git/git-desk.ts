@@ -108,16 +108,19 @@ export function createGitDesk(deps: GitDeskDeps): GitDesk {
     const gitDir = await repositories.gitDirOf(lane);
     await mkdir(deps.dir, { recursive: true, mode: 0o700 });
     const isBusy = () => deps.busy(lane.id);
-    const side = laneSideOf(link, { lane: lane.name, file: join(deps.dir, `${lane.id}.bundle`), isBusy, signal });
     const { name, branch, worktree } = lane;
     const [wasBusy, endsBefore] = [isBusy(), ends.get(lane.id)];
     const mark = await markOfBranch(gitDir, branch);
     const rest = rests.get(lane.id);
+    const answer = rest?.mark === mark ? await link.fetch({ branch, have: [rest.tip] }, { signal }) : null;
     // Both stand where they stood: no process has to be started to see that.
-    if (rest?.mark === mark && (await link.fetch({ branch, have: [rest.tip] }, { signal })).tip === rest.tip) {
+    if (rest && answer?.tip === rest.tip) {
       return { lane: rest.tip, host: rest.tip, commits: [], diverged: false, held: null };
     }
     rests.delete(lane.id);
+    const said = rest && answer ? { have: rest.tip, ...answer } : null;
+    const file = join(deps.dir, `${lane.id}.bundle`);
+    const side = laneSideOf(link, { lane: name, file, isBusy, said, signal });
     const maxBytes = GIT_LIMITS.bundleBytes;
     const seedTip = repositories.seedTipOf(lane.id);
     try {

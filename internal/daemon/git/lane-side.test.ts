@@ -47,6 +47,20 @@ describe("laneSideOf", () => {
     await expect(fetchFrom(bytes, pieces)).rejects.toMatchObject({ code });
   });
 
+  it("does not ask again for what the lane has just said, once, and only for that question", async () => {
+    const other = { tip: "b".repeat(40), bundleBytes: null };
+    const link = { fetch: async () => other } as Partial<LaneGit> as LaneGit;
+    const { signal } = new AbortController();
+    const said = { have: TIP, tip: null, bundleBytes: null };
+    const side = () => laneSideOf(link, { lane: "l", file: join(dir, "b"), isBusy: () => false, said, signal });
+    for (const have of [[], [TIP, other.tip], [other.tip]]) {
+      expect((await side().fetch({ branch: "x", have })).tip).toBe(other.tip);
+    }
+    const asked = side();
+    expect((await asked.fetch({ branch: "x", have: [TIP] })).tip).toBe(null);
+    expect((await asked.fetch({ branch: "x", have: [TIP] })).tip).toBe(other.tip);
+  });
+
   it("does not move a branch under a job, and passes on why the lane holds it", async () => {
     expect(await sideOf({}, true).advance(MOVE)).toBe("a job is running in the lane");
     expect(await refusal("held").advance(MOVE)).toBe("because");

@@ -12,15 +12,21 @@ export interface LaneSideOptions {
   readonly file: string;
   /** A job runs in the lane: its branch is not moved. */
   readonly isBusy: () => boolean;
+  /** What the lane has said a moment ago, asked with one commit; it has made the bundle already. */
+  readonly said?: { readonly have: string; readonly tip: string | null; readonly bundleBytes: number | null } | null;
   readonly signal: AbortSignal;
 }
 
 /** The lane's side of a sync, over its worker's link. `clear` removes what it has left on the disk. */
 export function laneSideOf(link: LaneGit, opts: LaneSideOptions): LaneSide & { clear(): Promise<void> } {
   const { file, lane, signal } = opts;
+  let { said = null } = opts;
   return {
     fetch: async (query) => {
-      const { tip, bundleBytes } = await link.fetch(query, { signal });
+      const isSaid = said !== null && query.have.length === 1 && query.have[0] === said.have;
+      const { tip, bundleBytes } = said !== null && isSaid ? said : await link.fetch(query, { signal });
+      // Its bundle is read once.
+      said = null;
       if (bundleBytes === null) return { tip, bundle: null };
       if (bundleBytes > GIT_LIMITS.bundleBytes) throw tooLarge(lane, bundleBytes);
       const handle = await open(file, "w", 0o600);
