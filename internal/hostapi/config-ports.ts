@@ -1,28 +1,6 @@
-import type { LaneCause, RepositoryConfig, Widening, WorkspaceSettings } from "../lane/index.ts";
-import type { ApiLane } from "../protocol/index.ts";
-import type { Awaitable, CallOptions, LaneView } from "./ports.ts";
-
-/** What a lane is made with beyond its own settings. */
-export interface LaneMakingView {
-  /** Agent of prompts that name none, as far as lane, workspace or repository say. */
-  readonly agent: string | null;
-  readonly ports: NonNullable<ApiLane["ports"]>;
-  readonly setup: NonNullable<ApiLane["setup"]>;
-  readonly repository: {
-    readonly commit: string | null;
-    readonly error: LaneCause | null;
-    readonly asked: AskedView | null;
-  };
-  /** What keeps its jobs, or a newer file of the repository, from being taken up. */
-  readonly cause: LaneCause | null;
-}
-
-/** What a repository's own file asks a person for. */
-export interface AskedView {
-  readonly sha256: string;
-  readonly word: "pending" | "approved" | "denied";
-  readonly fields: readonly Widening[];
-}
+import type { LaneCause, RepositoryConfig, WorkspaceSettings } from "../lane/index.ts";
+import type { AskedView, LaneView } from "./lane-ports.ts";
+import type { Awaitable, CallOptions } from "./port-terms.ts";
 
 /** What lanes are made with. */
 export interface LaneConfigService {

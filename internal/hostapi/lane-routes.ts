@@ -12,7 +12,8 @@ import {
   reportSchema,
 } from "../protocol/index.ts";
 import { parseJson, parseQuery } from "./http.ts";
-import type { HostApiPorts, LaneCall, LaneView } from "./ports.ts";
+import type { LaneView } from "./lane-ports.ts";
+import type { HostApiPorts, LaneCall } from "./ports.ts";
 import { toApiQuestion, toApiTask } from "./to-api-inbox.ts";
 
 /** What lanes may ask for. */

@@ -16,8 +16,10 @@ import {
   WAIT_DEFAULT_MS,
   waitQuerySchema,
 } from "../protocol/index.ts";
+import type { LaneService, LaneView, NewLane } from "./lane-ports.ts";
 import { resolveLane, resolveOnlyWorkspace } from "./lane-ref.ts";
-import type { HostApiPorts, LaneService, LaneView, NewLane, WaitOptions } from "./ports.ts";
+import type { WaitOptions } from "./port-terms.ts";
+import type { HostApiPorts } from "./ports.ts";
 import { defineRoute, json, ok, type Reply, type Route } from "./route.ts";
 import { toApiLane } from "./to-api.ts";
 

@@ -9,7 +9,8 @@ import {
   workspaceSchema,
 } from "../protocol/index.ts";
 import { resolveWorkspace } from "./lane-ref.ts";
-import type { CallOptions, HostApiPorts } from "./ports.ts";
+import type { CallOptions } from "./port-terms.ts";
+import type { HostApiPorts } from "./ports.ts";
 import { defineRoute, json, ok, type Reply, type Route } from "./route.ts";
 import { toApiAsked, toApiWorkspace } from "./to-api.ts";
 

@@ -1,7 +1,7 @@
 import type { InboxItem, Job, JobState } from "../job/index.ts";
 import { DEFAULT_SETTINGS, type Lane, type LaneState, type Workspace } from "../lane/index.ts";
 import type { ApiAgent, ApiAgentVersion, ApiCredential, ApiRemovedLane } from "../protocol/index.ts";
-import type { LaneView } from "./ports.ts";
+import type { LaneView } from "./lane-ports.ts";
 
 /** Values that the tests of the host API are made with. */
 

@@ -2,8 +2,9 @@ import { AppError, systemClock } from "../base/index.ts";
 import type { Job, JobLogEvent } from "../job/index.ts";
 import { DEFAULT_WORKSPACE_SETTINGS, type Lane, NO_REPOSITORY_CONFIG } from "../lane/index.ts";
 import { createHostApi, type HostApi } from "./host-api.ts";
+import type { LaneView } from "./lane-ports.ts";
 import { createMetrics } from "./metrics.ts";
-import type { FeedEntry, HostApiPorts, JobService, LaneView, RequestKeys } from "./ports.ts";
+import type { FeedEntry, HostApiPorts, JobService, RequestKeys } from "./ports.ts";
 import type { PageFiles } from "./static.ts";
 import {
   AGENT,

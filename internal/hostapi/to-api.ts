@@ -18,8 +18,8 @@ import type {
   ApiWorkspace,
 } from "../protocol/index.ts";
 import { isDestructive, type Plan, renderStep } from "../reconcile/index.ts";
-import type { AskedView, LaneMakingView } from "./config-ports.ts";
-import type { FeedEntry, JobService, JobWait, LaneView } from "./ports.ts";
+import type { AskedView, LaneMakingView, LaneView } from "./lane-ports.ts";
+import type { FeedEntry, JobService, JobWait } from "./ports.ts";
 
 /** Domain values as they cross the wire: times become ISO 8601, tagged unions become flat fields. */
 
