@@ -12,7 +12,7 @@ export const CLONE_PROTOCOLS: readonly string[] = ["https", "http", "ssh", "file
 
 const URL_MAX = 2048;
 /** `[user@]host:path`, as ssh has it; a path that could be an option of the other side's shell is none. */
-const SCP_LIKE = /^(?:[\w.+-]+@)?(?:[A-Za-z0-9][\w.-]*|\[[0-9A-Fa-f:.]+\]):(?!-)(?!\/\/)[^:].*$/;
+const SCP_LIKE = /^(?:\w[\w.+-]*@)?(?:[A-Za-z0-9][\w.-]*|\[[0-9A-Fa-f:.]+\]):(?!-)(?!\/\/)[^:].*$/;
 
 /**
  * Checks an address to clone from: https, http, ssh, file, or `[user@]host:path`.
