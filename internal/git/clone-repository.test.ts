@@ -91,7 +91,7 @@ describe("parseCloneUrl", () => {
           return;
         }
         // User, host and the start of a path are words for ssh and for the other side's program.
-        const options = [/^-/, /^[^/:]*@-/, /:\/\/[^/]*@-/, /^[^/:]*:-/, /:\/\/[^/]*\/-/];
+        const options = [/^-/, /^[^/:]*@-/, /^\w+:\/\/[^/]*@-/, /^[^/:]*:-/, /^\w+:\/\/[^/]*\/-/];
         expect([...options, /^[a-z]+::/i, /[\s\\]/].filter((bad) => bad.test(url))).toEqual([]);
       }),
       { numRuns: 2000 },
