@@ -36,7 +36,12 @@ export async function startBrowser(): Promise<TestBrowser> {
       context.setDefaultTimeout(10_000);
       const page = await context.newPage();
       await page.goto(url);
-      await page.waitForSelector("main");
+      await page.waitForSelector("main").catch(async (cause: unknown) => {
+        const seen = await page.locator("body").innerHTML({ timeout: 1000 });
+        throw new Error(`the page shows ${seen.slice(0, 500)}; it has said: ${complaints.slice(-5).join(" | ")}`, {
+          cause,
+        });
+      });
       return page;
     },
     [Symbol.asyncDispose]: () => browser.close(),
