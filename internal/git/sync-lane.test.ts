@@ -170,6 +170,35 @@ describe("syncLane", () => {
     expect(onHost("log", "-1", "--format=%s")).toBe("one");
   });
 
+  it("says that the index is late, for as long as somebody holds it, and then has it follow", async () => {
+    const lock = join(t.gitDir, "worktrees", "lane1", "index.lock");
+    const mine = commit("mine");
+    const locking: HardenedGit = async (call) => {
+      const done = await t.git(call);
+      if (call.args[0] === "update-ref" && String(call.stdin).includes("refs/heads/")) t.write(lock, "");
+      return done;
+    };
+    expect(await lane.sync(locking)).toMatchObject({ host: mine, held: expect.stringContaining("index.lock") });
+    expect(await lane.sync()).toMatchObject({ commits: [], held: expect.stringContaining("index.lock") });
+    rmSync(lock);
+    expect(await lane.sync()).toMatchObject({ held: null });
+    expectSameTruth();
+  });
+
+  it("goes by what both were seen to agree on, and moves nothing where that is not so any more", async () => {
+    await lane.sync();
+    const agreed = onHost("rev-parse", "HEAD");
+    const mine = commit("mine");
+    expect(await lane.sync(t.git, agreed)).toMatchObject({ host: mine, commits: [mine], held: null });
+    expectSameTruth();
+    commit("more");
+    const theirs = onHost("commit-tree", `${mine}^{tree}`, "-p", mine, "-m", "theirs");
+    t.raw(t.path, "update-ref", "refs/heads/lane1", theirs);
+    await expect(lane.sync(t.git, mine)).rejects.toMatchObject({ code: "git.failed" });
+    expect(onHost("rev-parse", "HEAD")).toBe(theirs);
+    expect(await lane.sync()).toMatchObject({ diverged: true });
+  });
+
   it("works in a SHA-256 repository", async () => {
     t.dispose();
     t = makeTestRepo({ objectFormat: "sha256" });

@@ -30,6 +30,8 @@ export interface SyncLane {
   readonly maxBytes: number;
   /** The tip that the lane was made with; counts as agreed while nothing is on record. Null when not known. */
   readonly seedTip: string | null;
+  /** On which lane and host were seen to agree, with nothing moved on the host since: saves a look at the refs. */
+  readonly agreed?: string | null;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -54,33 +56,28 @@ export interface SyncOutcome {
 export async function syncLane(git: HardenedGit, wanted: SyncLane, side: LaneSide): Promise<SyncOutcome> {
   const { gitDir, lane, branch, signal } = wanted;
   const own = await openWorktree({ repo: { gitDir }, path: wanted.worktree, signal });
-  let refs = await readLaneRefs(git, { gitDir, lane, branch, signal });
+  const { agreed = null } = wanted;
+  let refs: LaneRefs =
+    agreed === null
+      ? await readLaneRefs(git, { gitDir, lane, branch, signal })
+      : { host: agreed, head: agreed, base: agreed, pending: null };
+  let behind: string | null = null;
   if (refs.pending !== null) {
     const changed = tellChanges(git, own, refs.pending, "HEAD");
-    await settleIndex(git, wanted, own, { from: refs.pending, look: null, changed });
-    refs = { ...refs, pending: null };
+    behind = await settleIndex(git, wanted, own, { from: refs.pending, look: null, changed });
+    if (behind === null) refs = { ...refs, pending: null };
   }
   const base = refs.base ?? wanted.seedTip;
   const have = [...new Set([refs.host, refs.head, base].filter((oid) => oid !== null))];
   const { tip, bundle } = await side.fetch({ branch, have });
-  const ref = `refs/heads/${branch}`;
   // While the objects are taken over: the time of a large index is not spent twice.
   const looking =
     tip === null || refs.host === null || tip === refs.host ? null : lookEarly(git, own, refs.host, signal);
-  let commits: readonly string[] = [];
-  if (tip !== null && !have.includes(tip)) {
-    // What the lane was made with may have gone from the repository since.
-    const whole = [refs.host, refs.head, refs.base].filter((oid) => oid !== null);
-    const { maxBytes } = wanted;
-    commits =
-      bundle === null
-        ? await checkWhole(git, { gitDir, tip, have: whole, isSmall: false, signal })
-        : await importBundle(git, { gitDir, lane, bundle, ref, tip, have: whole, maxBytes, signal });
-  }
+  const commits = tip === null || have.includes(tip) ? [] : await takeOver(git, wanted, refs, { tip, bundle });
   const facts = { lane: tip, host: refs.host, base };
   const ancestry = needsAncestry(facts) ? await relate(git, wanted, facts.lane ?? "", facts.host ?? "") : null;
   const decision = decideSync({ ...facts, ancestry });
-  const done = { lane: tip, host: refs.host, commits, diverged: false, held: null };
+  const done = { lane: tip, host: refs.host, commits, diverged: false, held: behind };
   switch (decision.kind) {
     case "same":
       await record(git, wanted, refs, { head: tip, base: tip });
@@ -97,8 +94,8 @@ export async function syncLane(git: HardenedGit, wanted: SyncLane, side: LaneSid
       // Told while the refs are written.
       const changed = tellChanges(git, own, decision.from, decision.to);
       await record(git, wanted, refs, { head: tip, base: tip, branch: decision });
-      await settleIndex(git, wanted, own, { from: decision.from, look: await looking, changed });
-      return { ...done, host: decision.to };
+      const late = await settleIndex(git, wanted, own, { from: decision.from, look: await looking, changed });
+      return { ...done, host: decision.to, held: late };
     }
     case "give": {
       const held = await side.advance({ branch, from: decision.from, to: decision.to });
@@ -107,6 +104,20 @@ export async function syncLane(git: HardenedGit, wanted: SyncLane, side: LaneSid
       return { ...done, lane: decision.to };
     }
   }
+}
+
+/** Takes a tip that is new here over with its history, which may be here already; gives its new commits. */
+async function takeOver(
+  git: HardenedGit,
+  { gitDir, lane, branch, maxBytes, signal }: SyncLane,
+  refs: LaneRefs,
+  { tip, bundle }: { readonly tip: string; readonly bundle: string | null },
+): Promise<readonly string[]> {
+  // What the lane was made with may have gone from the repository since.
+  const have = [refs.host, refs.head, refs.base].filter((oid) => oid !== null);
+  if (bundle === null) return checkWhole(git, { gitDir, tip, have, isSmall: false, signal });
+  const ref = `refs/heads/${branch}`;
+  return importBundle(git, { gitDir, lane, bundle, ref, tip, have, maxBytes, signal });
 }
 
 /** Moves all refs of one sync at once, each only from where it was seen. */
@@ -156,20 +167,25 @@ function tellChanges(git: HardenedGit, own: HostWorktree, from: string, to: stri
   return changed;
 }
 
-/** Has the index follow the branch, and what goes with it. Not cancelled: the branch has moved already. */
+/**
+ * Has the index follow the branch, and what goes with it. Not cancelled: the branch has moved already.
+ * @returns why it cannot now; the next sync tries again
+ */
 async function settleIndex(
   git: HardenedGit,
   wanted: SyncLane,
   own: HostWorktree,
   moved: { readonly from: string; readonly look: IndexLook | null; readonly changed: Promise<readonly Change[]> },
-): Promise<void> {
+): Promise<string | null> {
   const { gitDir, lane, branch } = wanted;
   const { from, look, changed } = moved;
-  if ((await whyNotMovable(own, branch, undefined)) !== null) return;
+  const held = await whyNotMovable(own, branch, undefined);
+  if (held !== null) return held;
   const brought = changed.then((changes) => bringContents(git, own, { gitDir, changes }));
   const [changes] = await Promise.all([changed, refreshIndex(git, own, { from, look }), brought]);
   await shieldNew(git, own, changes);
   await git({ gitDir, cwd: gitDir, args: ["update-ref", "--no-deref", "-d", laneRef(lane, "pending")] });
+  return null;
 }
 
 async function relate(git: HardenedGit, wanted: SyncLane, lane: string, host: string) {

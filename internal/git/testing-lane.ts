@@ -18,8 +18,8 @@ export interface TestLane {
   /** Git as the agent runs it. */
   readonly inside: (...args: string[]) => string;
   readonly side: LaneSide;
-  /** @param git in the host's place of it */
-  readonly sync: (git?: HardenedGit) => Promise<SyncOutcome>;
+  /** @param git in the host's place of it; `agreed` as the daemon says it */
+  readonly sync: (git?: HardenedGit, agreed?: string) => Promise<SyncOutcome>;
 }
 
 /** Makes a lane on a branch of its name, without a container. */
@@ -61,5 +61,12 @@ export async function makeTestLane(t: LaneRepo, name = "lane1"): Promise<TestLan
     },
   };
   const wanted = { gitDir: t.gitDir, lane: name, branch: name, worktree, maxBytes: 1024 * 1024, seedTip: tip };
-  return { name, worktree, private: home, inside, side, sync: (git = t.git) => syncLane(git, wanted, side) };
+  return {
+    name,
+    worktree,
+    private: home,
+    inside,
+    side,
+    sync: (git = t.git, agreed) => syncLane(git, { ...wanted, agreed: agreed ?? null }, side),
+  };
 }

@@ -8,7 +8,7 @@ import { GIT_LIMITS } from "../../protocol/index.ts";
 import type { Feed, FeedEntry } from "../../store/index.ts";
 import type { LaneGit } from "../../workerlink/index.ts";
 import { createLaneRepositories, type LaneRepositories } from "./lane-repositories.ts";
-import { laneSideOf } from "./lane-side.ts";
+import { type LaneSaid, laneSideOf } from "./lane-side.ts";
 
 /** What the desk works with. */
 export interface GitDeskDeps {
@@ -102,6 +102,12 @@ export function createGitDesk(deps: GitDeskDeps): GitDesk {
     const mounts = deps.findSpec(lane.id, lane.generation)?.mounts ?? [];
     return mounts.some(({ target }) => target === IN_LANE.gitPointer) ? deps.linkOf(lane.id) : null;
   };
+  /** What the lane says it has beyond what both agreed on; null when the host has moved, or is not known to agree. */
+  const askAtRest = async (lane: Lane, link: LaneGit, mark: string, signal: AbortSignal): Promise<LaneSaid | null> => {
+    const rest = rests.get(lane.id);
+    if (rest?.mark !== mark) return null;
+    return { have: rest.tip, ...(await link.fetch({ branch: lane.branch, have: [rest.tip] }, { signal })) };
+  };
   const run = async (lane: Lane, signal: AbortSignal): Promise<SyncOutcome> => {
     const link = linkOf(lane);
     if (link === null) throw notLinked(lane);
@@ -111,20 +117,20 @@ export function createGitDesk(deps: GitDeskDeps): GitDesk {
     const { name, branch, worktree } = lane;
     const [wasBusy, endsBefore] = [isBusy(), ends.get(lane.id)];
     const mark = await markOfBranch(gitDir, branch);
-    const rest = rests.get(lane.id);
-    const answer = rest?.mark === mark ? await link.fetch({ branch, have: [rest.tip] }, { signal }) : null;
+    const said = await askAtRest(lane, link, mark, signal);
     // Both stand where they stood: no process has to be started to see that.
-    if (rest && answer?.tip === rest.tip) {
-      return { lane: rest.tip, host: rest.tip, commits: [], diverged: false, held: null };
+    if (said !== null && said.tip === said.have) {
+      return { lane: said.tip, host: said.tip, commits: [], diverged: false, held: null };
     }
     rests.delete(lane.id);
-    const said = rest && answer ? { have: rest.tip, ...answer } : null;
     const file = join(deps.dir, `${lane.id}.bundle`);
     const side = laneSideOf(link, { lane: name, file, isBusy, said, signal });
     const maxBytes = GIT_LIMITS.bundleBytes;
     const seedTip = repositories.seedTipOf(lane.id);
     try {
-      const outcome = await syncLane(git, { gitDir, lane: name, branch, worktree, maxBytes, seedTip, signal }, side);
+      const agreed = said?.have ?? null;
+      const wanted = { gitDir, lane: name, branch, worktree, maxBytes, seedTip, agreed, signal };
+      const outcome = await syncLane(git, wanted, side);
       repositories.forgetTip(lane.id);
       const besideJob = wasBusy || isBusy() || ends.get(lane.id) !== endsBefore;
       if (besideJob) early.set(lane.id, [...outcome.commits, ...(early.get(lane.id) ?? [])].slice(0, WORK_MAX));

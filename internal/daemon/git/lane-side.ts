@@ -12,9 +12,16 @@ export interface LaneSideOptions {
   readonly file: string;
   /** A job runs in the lane: its branch is not moved. */
   readonly isBusy: () => boolean;
-  /** What the lane has said a moment ago, asked with one commit; it has made the bundle already. */
-  readonly said?: { readonly have: string; readonly tip: string | null; readonly bundleBytes: number | null } | null;
+  /** What the lane has said a moment ago; it has made the bundle already. */
+  readonly said?: LaneSaid | null;
   readonly signal: AbortSignal;
+}
+
+/** A lane's tip, and the size of the bundle of its commits that `have` has not; null when there are none. */
+export interface LaneSaid {
+  readonly have: string;
+  readonly tip: string | null;
+  readonly bundleBytes: number | null;
 }
 
 /** The lane's side of a sync, over its worker's link. `clear` removes what it has left on the disk. */
