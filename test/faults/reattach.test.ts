@@ -20,7 +20,7 @@ const JOB_S = FULL ? 60 : 20;
 const DOWN_MS = FULL ? 30_000 : 5000;
 const PAUSE_S = 0.25;
 const LINES = JOB_S / PAUSE_S;
-/** A daemon that came back has all its lanes again within this, also on a machine that has others to run: 0.5 s is usual. */
+/** A daemon that came back has all its lanes again within this, also on a machine that has others to run: 0.8 s is usual. */
 const REATTACH_MS = 15_000;
 
 /** What a restart of the daemon must not change. */
