@@ -13,7 +13,7 @@ import { openLanesBefore } from "./open-lanes.ts";
 import { chooseSeed, FULL, say, seededRandom } from "./run-terms.ts";
 
 const LANES = FULL ? 4 : 2;
-const SOAK_MS = Number(process.env.SOAK_S ?? (FULL ? 1800 : 60)) * 1000;
+const SOAK_MS = Number(process.env.SOAK_S ?? (FULL ? 1800 : 30)) * 1000;
 const BETWEEN_MS = { min: 2000, max: 10_000 };
 /** Jobs of a lane that wait or run, at most. */
 const OPEN_PER_LANE = 3;
